@@ -1,0 +1,1 @@
+//! The typed API: Job, Stream, KeyedStream and windows build a topology.

@@ -1,0 +1,186 @@
+//! The source contract: splits, readers, positions.
+//!
+//! Invariants that the engine relies on and [`crate::conformance`] checks:
+//! - a reader opened at a position gives exactly the records that follow it, in the same order;
+//! - [`Reader::position`] covers every record given so far, and no other;
+//! - [`Reader::read`] returns promptly: it never sleeps and never waits for I/O that may not come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headwater_core::{EventTime, ProcessingTime, Record, Result, Timed};
+use serde::{Deserialize, Serialize};
+
+/// The stable name of a split: a file path, a partition, `"0"`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SplitId(pub String);
+
+impl std::fmt::Display for SplitId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a reader stands in its split: text that only the connector understands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub String);
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether new splits can appear while the job runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// The splits known at the start are all; the source ends when they have ended.
+    Once,
+    /// Ask again at this interval; the source never ends by itself.
+    Every(Duration),
+}
+
+/// A set of splits that can be read in parallel.
+///
+/// One value serves all workers and all attempts, so it holds configuration, not progress.
+pub trait Source: Send + Sync + 'static {
+    /// What it reads.
+    type Record: Record;
+
+    /// Checks the configuration before the job starts: the file exists, the address parses.
+    ///
+    /// # Errors
+    /// Of kind `Config`, naming the path or option and what to do.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The splits that exist now, in a stable order; new ones come last.
+    fn splits(&self) -> Result<Vec<SplitId>>;
+
+    /// Whether new splits can appear.
+    fn discovery(&self) -> Discovery {
+        Discovery::Once
+    }
+
+    /// Opens a split right after `position`, or at its beginning.
+    ///
+    /// `wake` may be called from any thread when a reader that said [`ReadStatus::Idle`] has
+    /// something again.
+    fn open(
+        &self,
+        split: &SplitId,
+        position: Option<&Position>,
+        wake: Wake,
+    ) -> Result<Box<dyn Reader<Self::Record>>>;
+}
+
+/// Reads one split.
+pub trait Reader<T>: Send {
+    /// Gives up to `buffer.max` records, fewer when fewer are there, and says what comes next.
+    ///
+    /// # Errors
+    /// An error ends the attempt. A record that cannot be read is no error: see
+    /// [`ReadBuffer::refuse`].
+    fn read(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus>;
+
+    /// The position after the last record given (or refused).
+    fn position(&self) -> Position;
+}
+
+/// What a reader can do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadStatus {
+    /// More is there now.
+    Ready,
+    /// Nothing now; the reader calls its [`Wake`] when that changes.
+    Idle,
+    /// Nothing until this much time has passed: a rate limit, or polling.
+    After(Duration),
+    /// The split has ended.
+    End,
+}
+
+/// Wakes the worker that owns a reader or writer. Cheap to clone and to call.
+#[derive(Clone)]
+pub struct Wake(Arc<dyn Fn() + Send + Sync>);
+
+impl Wake {
+    /// A wake-up that calls `wake`.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Wake(Arc::new(wake))
+    }
+
+    /// A wake-up that does nothing: for tests that poll.
+    pub fn none() -> Self {
+        Wake::new(|| {})
+    }
+
+    /// Wakes the owner.
+    pub fn wake(&self) {
+        (self.0)();
+    }
+}
+
+/// A record that a reader could not make sense of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRecord {
+    /// The bytes as they were, or as much of them as is known.
+    pub record: Vec<u8>,
+    /// Where it was, in the connector's words: `line 17`, `offset 4711`.
+    pub position: String,
+    /// Why it was refused.
+    pub reason: String,
+}
+
+/// What a reader fills in one call.
+pub struct ReadBuffer<T> {
+    /// The most records to give in this call.
+    pub max: usize,
+    /// Time since the attempt started; monotonic, for rate limits.
+    pub elapsed: Duration,
+    /// The time on the wall.
+    pub now: ProcessingTime,
+    /// Records given.
+    pub records: Vec<Timed<T>>,
+    /// Records refused.
+    pub bad: Vec<BadRecord>,
+}
+
+impl<T> ReadBuffer<T> {
+    /// An empty buffer for up to `max` records.
+    pub fn new(max: usize, elapsed: Duration, now: ProcessingTime) -> Self {
+        ReadBuffer { max, elapsed, now, records: Vec::new(), bad: Vec::new() }
+    }
+
+    /// How many more records may be given.
+    pub fn room(&self) -> usize {
+        self.max.saturating_sub(self.records.len() + self.bad.len())
+    }
+
+    /// Gives a record without a time of its own; `event_time` in the job sets it.
+    pub fn push(&mut self, value: T) {
+        self.records.push(Timed::new(EventTime::MIN, value));
+    }
+
+    /// Gives a record with the time that the source itself knows (a log's append time).
+    pub fn push_at(&mut self, time: EventTime, value: T) {
+        self.records.push(Timed::new(time, value));
+    }
+
+    /// Refuses a record; the source's policy decides what happens to it.
+    pub fn refuse(
+        &mut self,
+        record: &[u8],
+        position: impl Into<String>,
+        reason: impl Into<String>,
+    ) {
+        self.bad.push(BadRecord {
+            record: record.to_vec(),
+            position: position.into(),
+            reason: reason.into(),
+        });
+    }
+}

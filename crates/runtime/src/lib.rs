@@ -1,0 +1,1 @@
+//! Runs a topology on timely dataflow: threads, exchange, checkpoints and recovery.

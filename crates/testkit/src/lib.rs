@@ -1,0 +1,1 @@
+//! Runs a topology without a runtime: one thread, a manual clock, crash and restore.

@@ -1,0 +1,1 @@
+//! The logical graph of a job, and an instance of it on one worker.
