@@ -22,7 +22,8 @@ pub fn seal(kind: &str, version: u32, body: &str) -> Vec<u8> {
 /// Checks the frame and gives the format version and the body.
 ///
 /// # Errors
-/// Kind `State`, naming the file and the damaged byte range, or a version this build cannot read.
+/// Kind `State` for damage, naming the file and the byte range; kind `Config` for a version that
+/// this build cannot read.
 pub fn open<'a>(kind: &str, supported: u32, name: &str, bytes: &'a [u8]) -> Result<&'a str> {
     let body_end = bytes
         .strip_suffix(b"\n")
@@ -45,7 +46,7 @@ pub fn open<'a>(kind: &str, supported: u32, name: &str, bytes: &'a [u8]) -> Resu
         .and_then(|v| v.parse::<u32>().ok())
         .ok_or_else(|| damaged(kind, name, bytes, "its first line is not that of this kind"))?;
     if version != supported {
-        return Err(Error::state(format!(
+        return Err(Error::config(format!(
             "cannot read {kind} \"{name}\": written with format {version}, \
              this build reads {supported}"
         ))
@@ -57,7 +58,7 @@ pub fn open<'a>(kind: &str, supported: u32, name: &str, bytes: &'a [u8]) -> Resu
 /// Parses the JSON body of a framed file.
 ///
 /// # Errors
-/// Kind `State`, naming the file.
+/// Kind `State` for damage, kind `Config` for what this build cannot read, naming the file.
 pub fn open_json<T: serde::de::DeserializeOwned>(
     kind: &str,
     supported: u32,
@@ -65,7 +66,8 @@ pub fn open_json<T: serde::de::DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<T> {
     serde_json::from_str(open(kind, supported, name, bytes)?).map_err(|e| {
-        Error::state(format!("cannot read {kind} \"{name}\": its JSON does not fit this build"))
+        // The checksum matched: it is as it was written, so not damage.
+        Error::config(format!("cannot read {kind} \"{name}\": its JSON does not fit this build"))
             .because(e)
     })
 }

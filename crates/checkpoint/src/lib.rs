@@ -18,8 +18,8 @@
 //! can be duplicated by it, answered by the next older checkpoint with a warning.
 //!
 //! Reading order: [`protocol`] (what happens when, without any I/O) → [`segment`] → [`manifest`] and
-//! [`envelope`] → [`location`] → [`job_log`] → [`restore`] → [`merge`] → [`inspect`]; [`crash_point`]
-//! is for tests that kill the process.
+//! [`envelope`] → [`location`] → [`job_log`] → [`mod@restore`] → [`merge`] → [`inspect`];
+//! [`mod@crash_point`] is for tests that kill the process.
 //!
 //! This crate starts no thread and reads no clock: the caller brings time, threads and names.
 

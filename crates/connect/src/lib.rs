@@ -21,4 +21,6 @@ pub mod sink;
 pub mod source;
 
 pub use sink::{Committable, Committer, Guarantee, Sink, WriteStatus, Writer, WriterContext};
-pub use source::{BadRecord, Discovery, Position, ReadBuffer, ReadStatus, Reader, Source, SplitId, Wake};
+pub use source::{
+    BadRecord, Discovery, Position, ReadBuffer, ReadStatus, Reader, Source, SplitId, Wake,
+};

@@ -1,19 +1,20 @@
 //! Nexmark: the events of an online auction, the field's standard load for stream processors.
 //!
-//! Three kinds of events share one stream: a person registers, opens auctions, and others bid. Event
-//! `n` is a **pure function of `n`** and of the [`NexmarkConfig`]: a reader can start anywhere, many
-//! readers can share the numbers among them, and a restart at `n` continues with the very same
-//! events. With the default configuration the stream is bit for bit the one that the other engines
-//! were measured with.
+//! Three kinds of events share one stream: a person registers, opens auctions, and others bid.
+//! Event `n` is a **pure function of `n`** and of the [`NexmarkConfig`]: a reader can start
+//! anywhere, many readers can share the numbers among them, and a restart at `n` continues with the
+//! very same events. With the default configuration the stream is bit for bit the one that the
+//! other engines were measured with.
 //!
 //! - [`event`]: what an auction house sends: [`Event`], [`Person`], [`Auction`], [`Bid`].
 //! - [`generate`]: from a number to its event: [`NexmarkConfig`], [`NexmarkGenerator`].
+//! - [`source`]: the stream as a source: [`nexmark()`].
 //! - `pool`: the random numbers, and the texts that events borrow instead of allocating.
 //!
 //! Invariants: event times never decrease with `n`; the draws of an event depend on no other event.
 //!
-//! What this does not do: read a clock, pace the stream, disorder it, or hand out splits; that is the
-//! source's part.
+//! What this does not do: read a clock, pace the stream, disorder it, or hand out splits; that is
+//! the source's part.
 //!
 //! # Source
 //! Nexmark (Tucker, Tufte, Papadimos, Maier: a benchmark for queries over data streams); ratios and
@@ -23,18 +24,20 @@
 pub mod event;
 pub mod generate;
 mod pool;
+pub mod source;
 
 pub use event::{Auction, Bid, Event, EventKind, Person};
 pub use generate::{NexmarkConfig, NexmarkGenerator};
+pub use source::{Nexmark, nexmark};
 
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
+    use headwater_core::EventTime;
 
     use super::*;
 
-    /// The folds below are also computed, to the same values, by the generator that feeds the other
-    /// engines.
+    /// A step of the folds below, whose results the generator that feeds the other engines shares.
     fn fold(hash: u64, value: u64) -> u64 {
         hash.wrapping_mul(31).wrapping_add(value)
     }
@@ -80,7 +83,9 @@ mod tests {
                 }
                 Event::Auction(a) => {
                     hash = fold(hash, a.id);
-                    hash = [&a.item_name, &a.description].into_iter().fold(hash, fold_text);
+                    hash = [&a.item_name, &a.description]
+                        .into_iter()
+                        .fold(hash, |hash, text| fold_text(hash, text));
                     let expires = a.expires.0 as u64;
                     let numbers = [a.initial_bid, a.reserve, expires, a.seller, a.category];
                     (numbers.to_vec(), vec![&a.extra])
@@ -90,13 +95,64 @@ mod tests {
                 }
             };
             hash = numbers.into_iter().fold(hash, fold);
-            hash = texts.into_iter().fold(hash, fold_text);
+            hash = texts.into_iter().fold(hash, |hash, text| fold_text(hash, text));
         }
         assert_eq!(hash, 4_382_217_333_211_713_980);
     }
 
-    fn fold_text(hash: u64, text: &std::borrow::Cow<'static, str>) -> u64 {
+    fn fold_text(hash: u64, text: &str) -> u64 {
         text.bytes().map(u64::from).fold(fold(hash, text.len() as u64), fold)
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named() {
+        let message = |config| NexmarkGenerator::new(config).map(drop).unwrap_err().to_string();
+        let default = NexmarkConfig::default();
+        assert_eq!(
+            message(NexmarkConfig { person_proportion: 0, ..default.clone() }),
+            "nexmark: person_proportion must be 1 to 1073741824, got 0"
+        );
+        assert_eq!(
+            message(NexmarkConfig { events_per_second: f64::NAN, ..default }),
+            "nexmark: events_per_second must be positive and finite, got NaN"
+        );
+    }
+
+    #[test]
+    fn ratios_and_proportions_are_those_of_the_configuration() {
+        let generator = NexmarkGenerator::new(NexmarkConfig {
+            events_per_second: 1_000.0,
+            first_event_time: EventTime(0),
+            person_proportion: 2,
+            auction_proportion: 3,
+            bid_proportion: 5,
+            hot_auction_ratio: 1,
+            hot_bidders_ratio: 10,
+            average_bid_bytes: 0,
+            ..NexmarkConfig::default()
+        })
+        .unwrap();
+        let (mut persons, mut auctions, mut hot_auction, mut hot_bidder) = (0, 0, 0, 0);
+        for n in 0..100_000 {
+            match generator.event(n) {
+                Event::Person(person) => {
+                    assert_eq!(person.id, 1000 + persons);
+                    persons += 1;
+                }
+                Event::Auction(auction) => {
+                    assert_eq!(auction.id, 1000 + auctions);
+                    auctions += 1;
+                }
+                Event::Bid(bid) => {
+                    hot_auction += u64::from(bid.auction % 100 == 0);
+                    hot_bidder += u64::from(bid.bidder % 100 == 1);
+                    assert_eq!((bid.date_time.0, &*bid.extra), (n as i64, ""));
+                }
+            }
+        }
+        assert_eq!((persons, auctions), (20_000, 30_000));
+        assert!(hot_auction < 1_000, "no auction is hot, {hot_auction} of 50,000 bids");
+        assert!((44_000..46_500).contains(&hot_bidder), "nine of ten bids, {hot_bidder}");
     }
 
     /// One line of an event; of its filler the length only.

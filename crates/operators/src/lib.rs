@@ -14,4 +14,4 @@ pub mod stateless;
 pub mod watermarks;
 pub mod window;
 
-pub use operator::{Counts, Operator, OperatorContext, OperatorInit, Port};
+pub use operator::{Counts, Operator, OperatorContext, OperatorInit, Port, SplitEvent};

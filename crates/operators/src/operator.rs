@@ -74,6 +74,17 @@ pub trait Operator: Send {
         Ok(())
     }
 
+    /// Something happened to a split of the source in front of this operator.
+    fn on_split(&mut self, split: SplitTag, event: SplitEvent<'_>) {
+        let _ = (split, event);
+    }
+
+    /// Whether `split` is so far ahead of others that it should not be read now.
+    fn holds_back(&self, split: SplitTag) -> bool {
+        let _ = split;
+        false
+    }
+
     /// The input pauses: what may be passed on at once should be.
     fn flush(&mut self, cx: &mut OperatorContext) -> Result<()> {
         let _ = cx;
@@ -84,6 +95,25 @@ pub trait Operator: Send {
     fn backlog(&self) -> usize {
         0
     }
+}
+
+/// What can happen to a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitEvent<'a> {
+    /// It is read from now on, under this stable name.
+    Added {
+        /// Name of the split.
+        id: &'a str,
+    },
+    /// Its reader has nothing to give since `since` (not: it is held back by us).
+    Quiet {
+        /// When that was noticed.
+        since: ProcessingTime,
+    },
+    /// It gives records again.
+    Active,
+    /// It has ended.
+    Ended,
 }
 
 /// What an operator is told when it is built on a worker.
@@ -110,6 +140,8 @@ pub struct Counts {
     pub dead_lettered: u64,
     /// Records that were dropped by a declared policy.
     pub dropped: u64,
+    /// Records stamped so far in the future that they did not move the watermark; they passed.
+    pub future: u64,
 }
 
 /// Through which an operator emits, counts and refuses; and what it may know.

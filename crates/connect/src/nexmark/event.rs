@@ -1,9 +1,9 @@
 //! The three kinds of Nexmark events and the enum that carries them in one stream.
 //!
-//! Texts are `Cow<'static, str>`: a generated event borrows its channel, URL, city, state and filler
-//! texts from pools that live as long as the program, so that a generated [`Bid`] allocates nothing;
-//! name, email address and credit card of a [`Person`] are owned. A decoded event owns all its texts.
-//! Equality, hashing and encoding see the text only, never who owns it.
+//! Texts are `Cow<'static, str>`: a generated event borrows its channel, URL, city, state and
+//! filler texts from pools that live as long as the program, so that a generated [`Bid`] allocates
+//! nothing; name, email address and credit card of a [`Person`] are owned. A decoded event owns all
+//! its texts. Equality, hashing and encoding see the text only, never who owns it.
 //!
 //! Invariant: [`Event`] is no larger than a [`Bid`], 46 of 50 events; the two others are boxed.
 //!

@@ -1,7 +1,7 @@
 //! Random numbers that depend on an event's number only, and the texts that events borrow.
 //!
-//! [`Draws`] is SplitMix64 seeded with the event's number. [`Pool`] is built once per process, a few
-//! milliseconds and 2 MiB: 65,536 random letters of which any slice is a text, the channels and
+//! [`Draws`] is SplitMix64 seeded with the event's number. [`Pool`] is built once per process, a
+//! few milliseconds and 2 MiB: 65,536 random letters of which any slice is a text, the channels and
 //! their URLs. Everything cut from it lives as long as the process and costs no allocation.
 //!
 //! Invariant: the pool depends on nothing, so every process has the same one.

@@ -1,0 +1,13 @@
+//! Window operators against a naive model, on random input with disorder, barriers and crashes; and
+//! the parts of their behaviour that a model does not show, one by one.
+
+#[path = "window/driver.rs"]
+mod driver;
+#[path = "window/input.rs"]
+mod input;
+#[path = "window/model.rs"]
+mod model;
+#[path = "window/naive.rs"]
+mod naive;
+#[path = "window/single.rs"]
+mod single;

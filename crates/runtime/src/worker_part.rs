@@ -1,0 +1,103 @@
+//! One worker's part of a checkpoint, gathered from its groups and sent to the coordinator.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crossbeam_channel::Sender;
+use headwater_checkpoint::SegmentBuilder;
+use headwater_core::{Epoch, Error, Result};
+use headwater_topology::chain::OperatorSnapshot;
+
+/// What a worker tells the coordinator.
+pub(crate) enum Report {
+    /// Its part of an epoch, to be made durable.
+    Part(WorkerPart),
+    /// All sources on it have ended.
+    SourcesFinished,
+}
+
+/// See the module documentation.
+pub(crate) struct WorkerPart {
+    pub(crate) worker: usize,
+    pub(crate) epoch: Epoch,
+    pub(crate) snapshots: Vec<OperatorSnapshot>,
+    pub(crate) segment: SegmentBuilder,
+}
+
+/// Shared by the groups of one worker (one thread).
+#[derive(Clone)]
+pub(crate) struct Gatherer(Rc<RefCell<Inner>>);
+
+struct Inner {
+    worker: usize,
+    groups: usize,
+    sources_left: usize,
+    reports: Sender<Report>,
+    gathering: Option<Gathering>,
+}
+
+struct Gathering {
+    part: WorkerPart,
+    finished: usize,
+}
+
+impl Gatherer {
+    pub(crate) fn new(
+        worker: usize,
+        groups: usize,
+        sources: usize,
+        reports: Sender<Report>,
+    ) -> Self {
+        let inner = Inner { worker, groups, sources_left: sources, reports, gathering: None };
+        Gatherer(Rc::new(RefCell::new(inner)))
+    }
+
+    /// A group has passed the barrier of `epoch`.
+    ///
+    /// At most one checkpoint is open at a time, so all groups gather for the same epoch.
+    pub(crate) fn barrier(&self, epoch: Epoch, snapshots: Vec<OperatorSnapshot>) -> Result<()> {
+        let mut inner = self.0.borrow_mut();
+        let worker = inner.worker;
+        let gathering = inner.gathering.get_or_insert_with(|| Gathering {
+            part: WorkerPart { worker, epoch, snapshots: Vec::new(), segment: SegmentBuilder::new() },
+            finished: 0,
+        });
+        if gathering.part.epoch != epoch {
+            let open = gathering.part.epoch;
+            return Err(Error::internal(format!("barrier of epoch {epoch} while {open} is open")));
+        }
+        gathering.part.snapshots.extend(snapshots);
+        Ok(())
+    }
+
+    /// Lets a group encode into the open segment.
+    pub(crate) fn encode<R>(&self, f: impl FnOnce(&mut SegmentBuilder) -> Result<R>) -> Result<R> {
+        match &mut self.0.borrow_mut().gathering {
+            Some(gathering) => f(&mut gathering.part.segment),
+            None => Err(Error::internal("a group encodes without an open checkpoint")),
+        }
+    }
+
+    /// A group has encoded all of its tables; the last one sends the part.
+    pub(crate) fn group_done(&self) {
+        let mut inner = self.0.borrow_mut();
+        let groups = inner.groups;
+        let complete = inner.gathering.as_mut().is_some_and(|g| {
+            g.finished += 1;
+            g.finished == groups
+        });
+        if complete && let Some(gathering) = inner.gathering.take() {
+            // Without a coordinator the attempt is over, and nobody needs the part.
+            let _ = inner.reports.send(Report::Part(gathering.part));
+        }
+    }
+
+    /// A source on this worker has ended.
+    pub(crate) fn source_finished(&self) {
+        let mut inner = self.0.borrow_mut();
+        inner.sources_left -= 1;
+        if inner.sources_left == 0 {
+            let _ = inner.reports.send(Report::SourcesFinished);
+        }
+    }
+}
