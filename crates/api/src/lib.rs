@@ -8,7 +8,9 @@
 pub mod job;
 pub mod keyed;
 pub mod stream;
+pub mod windowed;
 
 pub use job::Job;
-pub use keyed::KeyedStream;
+pub use keyed::{KeyedStream, Processed};
 pub use stream::Stream;
+pub use windowed::{Windowed, WindowedStream};

@@ -10,6 +10,7 @@ use headwater_operators::key_by::{Broadcast, ByKeyGroup, KeyBy, Rebalance};
 use headwater_operators::stateless::{Branch, Filter, FlatMap, Map, TryFlatMap, Union};
 use headwater_operators::watermarks::{EventTimeOf, GenerateWatermarks, Watermarks};
 use headwater_operators::{Operator, OperatorInit, Port};
+use headwater_topology::node::OperatorFactory;
 use headwater_topology::{Edge, Node, NodeId, NodeKind, Partitioning};
 
 use crate::job::Graph;
@@ -85,10 +86,20 @@ impl<T> Stream<T> {
         O: Operator + 'static,
         F: Fn(&OperatorInit) -> Result<O> + Send + Sync + 'static,
     {
+        self.step_boxed(name, label, outputs, Arc::new(move |init| Ok(Box::new(make(init)?))))
+    }
+
+    pub(crate) fn step_boxed(
+        &self,
+        name: Option<&str>,
+        label: &str,
+        outputs: &[&str],
+        factory: OperatorFactory,
+    ) -> NodeId {
         let node = Node {
             name: name.unwrap_or_default().to_owned(),
             label: label.to_owned(),
-            kind: NodeKind::Operator(Arc::new(move |init| Ok(Box::new(make(init)?)))),
+            kind: NodeKind::Operator(factory),
             outputs: outputs.iter().map(|o| (*o).to_owned()).collect(),
         };
         let id = match name {

@@ -215,7 +215,7 @@ fn run(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn a_broadcast_process_function_is_its_model(steps in steps()) {
         run(steps);

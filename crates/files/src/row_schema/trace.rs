@@ -3,7 +3,8 @@
 //! Each pass gives the type ones, empty text and one-element lists, and notes what it asked for. An
 //! enum takes one variant per pass, the first whose shape is not known to its end, and passes are
 //! made until all are. Unlike tracers that keep one shape per type name, this one goes into options
-//! and lists every time, so no variant stays unseen.
+//! and lists every time, so no variant stays unseen. A type that contains itself is noticed by its
+//! depth.
 
 use std::fmt;
 

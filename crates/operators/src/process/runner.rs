@@ -106,7 +106,8 @@ impl<P: Process> Runner<P> {
         cx: &mut OperatorContext,
     ) -> Result<()> {
         let (now, watermark) = (cx.now(), cx.watermark());
-        let budget = self.parts.processing_timers.table().len();
+        // At least one: the queue may hold nothing but cancelled ones, which are to be dropped.
+        let budget = self.parts.processing_timers.table().len().max(1);
         for fired in 0.. {
             let domain = TimeDomain::ProcessingTime;
             if fired >= budget {

@@ -292,6 +292,12 @@ impl<T: Record> WindowSpec<T> {
         Ok(())
     }
 
+    /// Whether these windows are of event time, so that records must have one.
+    pub fn needs_event_time(&self) -> bool {
+        let timeless = matches!(self.kind, Kind::Global | Kind::Count { .. });
+        !timeless && !self.on_processing_time
+    }
+
     /// Builds the operator for one worker.
     ///
     /// # Errors

@@ -118,7 +118,7 @@ fn a_refused_record_emits_nothing_and_keeps_its_changes() {
     }
     for policy in [BadRecordPolicy::DeadLetter, BadRecordPolicy::Skip] {
         let mut job = job(policy, || Refusing);
-        for n in [1, 10, 2] {
+        for n in [1u64, 10, 2] {
             job.send(5, "k".to_string(), n).unwrap();
         }
         assert_eq!(job.values::<u64>(0), [1, 13]);

@@ -130,7 +130,7 @@ fn built<A: Aggregate<In = Rec>>(
 
 /// Checks random inputs; returns the first disagreement.
 fn check(model: &Model, make: &Make, panes: Panes) -> Result<(), String> {
-    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(
         config.clone(),
         prop::test_runner::TestRng::deterministic_rng(config.rng_algorithm),
