@@ -104,6 +104,9 @@ mod tests {
         for part in ["seen", "total", "U64", "Plain", "Rich", "Named", "name"] {
             assert!(here.0.contains(part), "{part} is missing in {here}");
         }
+        for nested in [Schema::of::<Option<Kind>>(), Schema::of::<Vec<Option<Kind>>>()] {
+            assert!(nested.0.contains("Named"), "a variant is missing in {nested}");
+        }
         assert_eq!(Schema::of::<u64>(), Schema("\"U64\"".into()));
         assert_ne!(Schema::of::<(u64, String)>(), Schema::of::<(u64, u64)>());
     }

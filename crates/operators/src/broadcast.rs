@@ -104,6 +104,8 @@ pub trait BroadcastProcess: Process {
     /// Takes in one broadcast record, on every worker.
     ///
     /// # Errors
-    /// Refuses the record by the step's policy.
+    /// Refuses the record by the step's policy. Changes made before the error stay; so change the rules
+    /// before visiting keys, lest an error that only some worker's keys raise leaves the workers with
+    /// different rules.
     fn on_broadcast(&self, cx: &mut BroadcastCx<'_, Self>, update: Self::Update) -> Result<()>;
 }

@@ -51,10 +51,8 @@ impl<'c, K: Key, T: Record> ListView<'c, K, T> {
     /// Appends elements.
     pub fn extend(&mut self, elements: impl IntoIterator<Item = T>) -> Result<()> {
         let entry = access(&mut self.0)?;
-        let mut end = length(entry);
-        for element in elements {
-            entry.insert(&end, element)?;
-            end += 1;
+        for (at, element) in (length(entry)..).zip(elements) {
+            entry.insert(&at, element)?;
         }
         Ok(())
     }

@@ -112,7 +112,8 @@ impl<P: Process> Runner<P> {
             let domain = TimeDomain::ProcessingTime;
             if fired >= budget {
                 // Nothing may fire any more, but what expires before that must go.
-                let timer = self.parts.next_timer(domain).map(|at| EventTime(at.0.saturating_sub(1)));
+                let timer =
+                    self.parts.next_timer(domain).map(|at| EventTime(at.0.saturating_sub(1)));
                 let until = timer.map_or(now.as_event_time(), |at| at.min(now.as_event_time()));
                 self.parts.expire(domain, until)?;
                 break;

@@ -43,12 +43,8 @@ impl<P: Process> States<P> {
     /// # Errors
     /// A plan error when a name is empty, reserved or used twice, or a time to live is zero.
     pub fn of(process: &P) -> Result<Self> {
-        let mut states = States {
-            tables: Vec::new(),
-            main: None,
-            sides: SidePorts::default(),
-            wrong: None,
-        };
+        let mut states =
+            States { tables: Vec::new(), main: None, sides: SidePorts::default(), wrong: None };
         process.declare(&mut states);
         match states.wrong.take() {
             Some(e) => Err(e),

@@ -2,6 +2,8 @@
 //! takes incremental checkpoints that are encoded bit by bit, crashes, and restores from the last
 //! complete checkpoint on any number of workers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use headwater_core::block::BlockSink;
 use headwater_core::{
     Batch, DeadLetter, Epoch, EventTime, Key, KeyGroup, KeyGroupRange, Keyed, ProcessingTime,
