@@ -79,6 +79,17 @@ impl Job {
         self.graph.borrow_mut().max_parallelism(key_groups);
     }
 
+    /// The steps as text, one a line: name, kind, inputs and how records get from one to the next.
+    ///
+    /// Ends the building, as [`Job::build`] does; to describe a job and then run it, build it and
+    /// call [`Topology::describe`] or [`Topology::describe_dot`].
+    ///
+    /// # Errors
+    /// Of kind `Plan`: the first mistake made while building.
+    pub fn describe(self) -> Result<String> {
+        Ok(self.build()?.describe())
+    }
+
     /// The finished graph.
     ///
     /// # Errors

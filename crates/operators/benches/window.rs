@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use headwater_core::{
-    Batch, EventTime, KeyGroupRange, Keyed, ProcessingTime, SplitTag, Timed,
-};
+use headwater_core::{Batch, EventTime, KeyGroupRange, Keyed, ProcessingTime, SplitTag, Timed};
 use headwater_operators::window::{WindowSpec, count};
 use headwater_operators::{Operator, OperatorContext, OperatorInit};
 
@@ -48,9 +46,11 @@ fn feed(operator: &mut dyn Operator, batches: Vec<(Batch, EventTime)>) -> usize 
     emitted
 }
 
+type Make = fn() -> WindowSpec<u64>;
+
 fn windows(c: &mut Criterion) {
     let s = Duration::from_secs;
-    let specs: [(&str, fn() -> WindowSpec<u64>); 6] = [
+    let specs: [(&str, Make); 6] = [
         ("tumbling 1s", || WindowSpec::tumbling(Duration::from_secs(1))),
         ("hopping 10s/2s", || WindowSpec::hopping(Duration::from_secs(10), Duration::from_secs(2))),
         ("hopping 60s/1s", || WindowSpec::hopping(Duration::from_secs(60), Duration::from_secs(1))),

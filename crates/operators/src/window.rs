@@ -17,13 +17,13 @@
 //!   others.
 //! - State: freed at `end - 1 ms + allowed lateness`; a key whose windows are gone leaves nothing.
 //!
-//! Which operator runs a spec: tumbling and custom windows, and aggregates that cannot merge,
-//! [`operator`] (one accumulator per key and window); hopping and cumulative ones [`slice`] (one
-//! update per record, however many windows overlap); anything with a trigger [`triggered`];
-//! [`session`], [`sliding`] and [`count`](mod@count) windows their own; [`processing_time`] wraps
-//! any of them to run on the wall clock.
+//! Which operator runs a spec (see [`spec`] for the table): tumbling and custom windows, and
+//! aggregates that cannot merge, `operator` (one accumulator per key and window); hopping and
+//! cumulative ones `slice` (one update per record, however many windows overlap); anything with a
+//! trigger `triggered`; `session`, `sliding` and `count` their own; `processing_time` wraps any of
+//! them to run on the wall clock.
 //!
-//! Reading order: [`result`] → [`assigner`] → [`aggregate`] → [`operator`] → [`progress`] → the rest.
+//! Reading order: [`result`] → [`assigner`] → [`aggregate`] → `operator` → `progress` → the rest.
 //!
 //! Absent by design: retractions. A session that was emitted early (within the allowed lateness) and
 //! then grew is emitted again under its new bounds; the earlier result stands.
@@ -31,8 +31,9 @@
 pub mod aggregate;
 pub mod aggregates;
 pub mod assigner;
-pub mod collect;
+pub mod closures;
 mod count;
+mod due;
 mod emit;
 pub mod evictor;
 mod operator;
@@ -49,7 +50,7 @@ mod triggered;
 pub use aggregate::Aggregate;
 pub use aggregates::{Number, avg, count, max, min, sum};
 pub use assigner::WindowAssigner;
-pub use collect::{collect, fold, reduce};
+pub use closures::{collect, fold, reduce};
 pub use evictor::{CountEvictor, Evictor, TimeEvictor, evicting};
 pub use result::{PaneTiming, Window, WindowResult};
 pub use spec::{Accumulation, WindowSpec};

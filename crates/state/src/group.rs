@@ -34,8 +34,23 @@ pub(crate) struct KeySlot<K, N, V> {
     pub(crate) spaces: Spaces<N, V>,
 }
 
+/// Where a key is in the slab. The low half of its hash stands beside the number, so that probing and
+/// growing the index touch no slot but the right one.
+#[derive(Clone, Copy)]
+struct Place {
+    fingerprint: u32,
+    number: u32,
+}
+
+impl Place {
+    /// The hash that the index uses: the fingerprint, spread over 64 bits.
+    fn index_hash(fingerprint: u32) -> u64 {
+        u64::from(fingerprint).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
 pub(crate) struct Group<K, N, V> {
-    index: HashTable<u32>,
+    index: HashTable<Place>,
     slots: Vec<Option<KeySlot<K, N, V>>>,
     free: Vec<u32>,
     /// Entries changed in the running epoch; may name an entry twice or one that is gone.
@@ -70,8 +85,11 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
     }
 
     pub(crate) fn find(&self, hash: u64, key: &K) -> Option<u32> {
-        let slots = &self.slots;
-        self.index.find(hash, |&i| is_key(slots, i, hash, key)).copied()
+        let (slots, fingerprint) = (&self.slots, hash as u32);
+        let is_key = |place: &Place| {
+            place.fingerprint == fingerprint && is_key(slots, place.number, hash, key)
+        };
+        self.index.find(Place::index_hash(fingerprint), is_key).map(|place| place.number)
     }
 
     pub(crate) fn find_or_add(&mut self, hash: u64, key: &K) -> u32 {
@@ -90,8 +108,9 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
             }
         };
         let slots = &self.slots;
-        self.index
-            .insert_unique(hash, number, |&i| slots[i as usize].as_ref().map_or(0, |s| s.hash));
+        let place = Place { fingerprint: hash as u32, number };
+        let index_hash = |place: &Place| Place::index_hash(place.fingerprint);
+        self.index.insert_unique(index_hash(&place), place, index_hash);
         number
     }
 
@@ -121,14 +140,15 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         Ok(cell.value.as_mut())
     }
 
-    /// The value of an entry, created by `default` when there is none, for a change.
+    /// The value of an entry, created by `default` when there is none, for a change; and whether it
+    /// was created.
     pub(crate) fn change_or_add(
         &mut self,
         number: u32,
         ns: &N,
         epochs: Epochs,
         default: impl FnOnce() -> V,
-    ) -> Result<&mut V> {
+    ) -> Result<(&mut V, bool)> {
         #[expect(
             clippy::expect_used,
             reason = "callers pass a number they just got from find_or_add"
@@ -143,10 +163,9 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
             cell.changed = epochs.running;
             self.dirty.push((number, ns.clone()));
         }
-        if cell.value.is_none() {
-            self.entries += 1;
-        }
-        Ok(cell.value.get_or_insert_with(default))
+        let added = cell.value.is_none();
+        self.entries += usize::from(added);
+        Ok((cell.value.get_or_insert_with(default), added))
     }
 
     /// Removes an entry and returns its value.
@@ -175,7 +194,8 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
 
     fn forget_key(&mut self, number: u32) {
         let Some(slot) = self.slots[number as usize].take() else { return };
-        if let Ok(entry) = self.index.find_entry(slot.hash, |&i| i == number) {
+        let index_hash = Place::index_hash(slot.hash as u32);
+        if let Ok(entry) = self.index.find_entry(index_hash, |place| place.number == number) {
             entry.remove();
         }
         self.free.push(number);

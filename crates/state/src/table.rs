@@ -67,7 +67,12 @@ pub struct Table<K, N, V> {
     groups: Vec<Group<K, N, V>>,
     running: Epoch,
     encoding: Option<Encoding>,
+    /// Visible entries of all groups.
+    entries: usize,
 }
+
+/// From this many entries on a table no longer fits a core's cache.
+const WARM_FROM: usize = 50_000;
 
 struct Encoding {
     epoch: Epoch,
@@ -78,7 +83,7 @@ impl<K: Key, N: Record + Ord, V: Record> Table<K, N, V> {
     /// An empty table for the key groups of `range`.
     pub fn new(name: impl Into<String>, range: KeyGroupRange) -> Self {
         let groups = (0..range.len()).map(|_| Group::new()).collect();
-        Table { name: name.into(), range, groups, running: Epoch(1), encoding: None }
+        Table { name: name.into(), range, groups, running: Epoch(1), encoding: None, entries: 0 }
     }
 
     fn group_of(&self, hash: u64) -> u16 {
@@ -104,6 +109,20 @@ impl<K: Key, N: Record + Ord, V: Record> Table<K, N, V> {
     pub fn key(&self, slot: Slot) -> Option<(u64, &K)> {
         let slot = self.groups[usize::from(slot.group)].slot(slot.number)?;
         Some((slot.hash, &slot.key))
+    }
+
+    /// Brings the entries of these keys into the cache before they are needed one by one.
+    ///
+    /// In a large table each key costs several cache misses. Here they are independent of each
+    /// other, so the processor waits for many at a time. Does nothing for a small table.
+    pub fn warm<'k>(&self, keys: impl Iterator<Item = (u64, &'k K)>)
+    where
+        K: 'k,
+    {
+        if self.entries >= WARM_FROM {
+            let found = keys.filter(|(hash, key)| self.find(*hash, key).is_some()).count();
+            std::hint::black_box(found);
+        }
     }
 
     /// The value of `(key, ns)`.
@@ -143,23 +162,17 @@ impl<K: Key, N: Record + Ord, V: Record> Table<K, N, V> {
         let epochs = self.epochs(group);
         let in_group = &mut self.groups[usize::from(group)];
         let number = in_group.find_or_add(hash, key);
-        let value = in_group.change_or_add(number, ns, epochs, default)?;
+        let (value, added) = in_group.change_or_add(number, ns, epochs, default)?;
+        self.entries += usize::from(added);
         Ok((Slot { group, number }, value))
     }
 
     /// Sets the value of `(key, ns)`.
     pub fn insert(&mut self, hash: u64, key: &K, ns: &N, value: V) -> Result<Slot> {
         let mut value = Some(value);
-        let (slot, found) = {
-            let group = self.group_of(hash);
-            let epochs = self.epochs(group);
-            let in_group = &mut self.groups[usize::from(group)];
-            let number = in_group.find_or_add(hash, key);
-            #[expect(clippy::expect_used, reason = "taken at most once")]
-            let found = in_group
-                .change_or_add(number, ns, epochs, || value.take().expect("taken at most once"))?;
-            (Slot { group, number }, found)
-        };
+        #[expect(clippy::expect_used, reason = "taken at most once")]
+        let default = || value.take().expect("taken at most once");
+        let (slot, found) = self.get_or_insert_with(hash, key, ns, default)?;
         if let Some(value) = value {
             *found = value;
         }
@@ -177,7 +190,9 @@ impl<K: Key, N: Record + Ord, V: Record> Table<K, N, V> {
     /// Removes `ns` of the key in `slot` and returns its value.
     pub fn remove_at(&mut self, slot: Slot, ns: &N) -> Result<Option<V>> {
         let epochs = self.epochs(slot.group);
-        self.groups[usize::from(slot.group)].remove(slot.number, ns, epochs)
+        let removed = self.groups[usize::from(slot.group)].remove(slot.number, ns, epochs)?;
+        self.entries -= usize::from(removed.is_some());
+        Ok(removed)
     }
 
     /// The entries of one key, ordered by namespace.
@@ -253,6 +268,7 @@ impl<K: Key, N: Record + Ord, V: Record> StateTable for Table<K, N, V> {
             return Ok(());
         }
         let into = &mut self.groups[usize::from(group.0 - self.range.start)];
+        self.entries -= into.entries;
         for entry in BlockReader::new(block) {
             let (key, value) = entry?;
             let (key, ns) = decode_prefix::<K>(key)?;
@@ -260,6 +276,7 @@ impl<K: Key, N: Record + Ord, V: Record> StateTable for Table<K, N, V> {
             let value = value.map(decode::<V>).transpose()?;
             into.load(hash_key(&key), key, ns, value);
         }
+        self.entries += into.entries;
         Ok(())
     }
 
@@ -268,7 +285,7 @@ impl<K: Key, N: Record + Ord, V: Record> StateTable for Table<K, N, V> {
     }
 
     fn len(&self) -> usize {
-        self.groups.iter().map(|g| g.entries).sum()
+        self.entries
     }
 
     fn bytes(&self) -> usize {

@@ -165,9 +165,8 @@ impl Chain {
     pub fn push_source(&mut self, member: usize, batch: Batch, bad: Vec<BadRecord>) -> Result<()> {
         self.current = member;
         let m = &mut self.members[member];
-        let (good, refused) = (batch.len() as u64, bad.len() as u64);
-        add(&m.metrics.records_in, good + refused);
-        add(&m.metrics.records_out, good);
+        let refused = bad.len() as u64;
+        add(&m.metrics.records_in, batch.len() as u64 + refused);
         if let (Body::Source { policy, .. }, Some(first)) = (&m.body, bad.first()) {
             match policy {
                 BadRecordPolicy::Fail => {

@@ -47,6 +47,7 @@ impl<P: Process> Runner<P> {
         cx: &mut OperatorContext,
     ) -> Result<()> {
         let records = batch.take::<Keyed<P::Key, P::In>>();
+        self.parts.main.warm(records.iter().map(|r| (r.value.hash, &r.value.key)));
         for (at, timed) in records.into_iter().enumerate() {
             cx.at = at;
             let watermark = timed.watermark(cx.watermark());
@@ -108,16 +109,8 @@ impl<P: Process> Runner<P> {
         let (now, watermark) = (cx.now(), cx.watermark());
         // At least one: the queue may hold nothing but cancelled ones, which are to be dropped.
         let budget = self.parts.processing_timers.table().len().max(1);
-        for fired in 0.. {
+        for _ in 0..budget {
             let domain = TimeDomain::ProcessingTime;
-            if fired >= budget {
-                // Nothing may fire any more, but what expires before that must go.
-                let timer =
-                    self.parts.next_timer(domain).map(|at| EventTime(at.0.saturating_sub(1)));
-                let until = timer.map_or(now.as_event_time(), |at| at.min(now.as_event_time()));
-                self.parts.expire(domain, until)?;
-                break;
-            }
             let found = self.next_timer(domain, now.as_event_time())?;
             let Some((at, hash, key)) = found else { break };
             let time = on_time(watermark);

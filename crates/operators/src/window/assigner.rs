@@ -1,4 +1,5 @@
-//! Which windows a record belongs to, for windows that do not depend on other records.
+//! Which windows a record belongs to, for windows that do not depend on other records; and how
+//! times and durations of windows are checked.
 //!
 //! Invariant: event times beyond ±2^61 ms (among them "no event time") are refused before any
 //! arithmetic, and durations are below 2^60 ms, so nothing here overflows.
@@ -89,7 +90,7 @@ pub(crate) fn positive(what: &str, duration: Duration, operator: &str) -> Result
 /// Names `what` and the operator.
 pub(crate) fn whole(what: &str, duration: Duration, operator: &str) -> Result<i64> {
     let ms = millis(duration);
-    if duration.subsec_nanos() % 1_000_000 != 0 {
+    if !duration.subsec_nanos().is_multiple_of(1_000_000) {
         let text = format!("{what} must be whole milliseconds, got {duration:?}");
         return Err(Error::plan(format!("{text} (operator {operator:?})")));
     }
@@ -153,6 +154,33 @@ impl<T: 'static> FixedWindows<T> {
     }
 }
 
+/// The gap after which a session ends.
+pub(crate) enum Gap<T> {
+    /// The same for all records, in milliseconds.
+    Fixed(i64),
+    /// What the record says.
+    Of(Arc<dyn Fn(&T) -> Duration + Send + Sync>),
+}
+
+impl<T> Gap<T> {
+    /// The gap after `record`, in milliseconds.
+    ///
+    /// # Errors
+    /// The record says zero, or an absurd time.
+    pub(crate) fn of(&self, record: &T) -> Result<i64> {
+        match self {
+            Gap::Fixed(ms) => Ok(*ms),
+            Gap::Of(gap) => match millis(gap(record)) {
+                0 => Err(Error::data("session gap of a record must be positive, got 0 ms")),
+                ms if ms >= 1 << 60 => {
+                    Err(Error::data(format!("session gap of a record is too long: {ms} ms")))
+                }
+                ms => Ok(ms),
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +231,8 @@ mod tests {
         let error = |d| positive("window size", d, "clicks per minute").unwrap_err();
         let zero = "window size must be positive, got 0 ms (operator \"clicks per minute\")";
         assert_eq!(error(Duration::ZERO).to_string(), zero);
-        let odd = "window size must be whole milliseconds, got 1.5ms (operator \"clicks per minute\")";
+        let odd =
+            "window size must be whole milliseconds, got 1.5ms (operator \"clicks per minute\")";
         assert_eq!(error(Duration::from_micros(1500)).to_string(), odd);
         assert!(error(Duration::MAX).to_string().contains("whole milliseconds"));
         assert!(error(Duration::from_secs(u64::MAX)).to_string().contains("is too long"));

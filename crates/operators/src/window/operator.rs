@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::operator::{Operator, OperatorContext, Port};
 use crate::window::aggregate::Aggregate;
 use crate::window::assigner::FixedWindows;
+use crate::window::due::pop_due;
 use crate::window::emit::{Emitter, Firing, Settings, WindowOperator, unkey};
 use crate::window::progress::Progress;
 use crate::window::result::{PaneTiming, Window};
@@ -132,8 +133,7 @@ impl<K: Key, A: Aggregate> EventTimeWindows<K, A> {
         cx: &mut OperatorContext,
     ) -> Result<()> {
         let Some((_, key)) = self.contents.key(slot) else { return Ok(()) };
-        let firing =
-            Firing { key: key.clone(), window, pane: 0, timing: PaneTiming::OnTime };
+        let firing = Firing { key: key.clone(), window, pane: 0, timing: PaneTiming::OnTime };
         let gone_at = window.gone_at(self.settings.lateness);
         if at >= gone_at {
             let Some(mut last) = self.contents.remove_at(slot, &window)? else { return Ok(()) };
@@ -201,13 +201,4 @@ impl<K: Key, A: Aggregate> WindowOperator for EventTimeWindows<K, A> {
     fn next_due(&self) -> Option<EventTime> {
         self.due.first_key_value().map(|(at, _)| *at)
     }
-}
-
-/// Takes the first entry of a queue by watermark if it is due at `watermark`.
-pub(crate) fn pop_due<D>(
-    due: &mut BTreeMap<EventTime, D>,
-    watermark: EventTime,
-) -> Option<(EventTime, D)> {
-    let first = due.first_entry()?;
-    (*first.key() <= watermark).then(|| first.remove_entry())
 }

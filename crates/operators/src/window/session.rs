@@ -18,41 +18,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headwater_core::time::millis;
-use headwater_core::{Batch, Epoch, Error, EventTime, Key, Keyed, Result, Timed};
+use headwater_core::{Batch, Epoch, EventTime, Key, Keyed, Result, Timed};
 use headwater_state::{Slot, StateTable, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::operator::{Operator, OperatorContext, Port};
 use crate::window::aggregate::Aggregate;
-use crate::window::assigner::time_of;
+use crate::window::assigner::{Gap, time_of};
+use crate::window::due::{pop_due, push_once};
 use crate::window::emit::{Emitter, Firing, Settings, WindowOperator, unkey};
-use crate::window::operator::pop_due;
 use crate::window::progress::Progress;
 use crate::window::result::{PaneTiming, Window};
-
-/// The gap after which a session ends.
-pub(crate) enum Gap<T> {
-    /// The same for all records, in milliseconds.
-    Fixed(i64),
-    /// What the record says.
-    Of(Arc<dyn Fn(&T) -> Duration + Send + Sync>),
-}
-
-impl<T> Gap<T> {
-    fn of(&self, record: &T) -> Result<i64> {
-        match self {
-            Gap::Fixed(ms) => Ok(*ms),
-            Gap::Of(gap) => match millis(gap(record)) {
-                0 => Err(Error::data("session gap of a record must be positive, got 0 ms")),
-                ms if ms >= 1 << 60 => {
-                    Err(Error::data(format!("session gap of a record is too long: {ms} ms")))
-                }
-                ms => Ok(ms),
-            },
-        }
-    }
-}
 
 /// Names a session of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -232,6 +208,7 @@ impl<K: Key, A: Aggregate> SessionWindows<K, A> {
         let window = Window::new(id.start, session.end);
         let due = session.due(window, lateness);
         if due > at {
+            // Sessions that merged have an entry each; they meet at the end of what became of them.
             push_once(self.due.entry(due).or_default(), (slot, id));
             return Ok(());
         }
@@ -253,13 +230,6 @@ impl<K: Key, A: Aggregate> SessionWindows<K, A> {
             self.due.entry(window.gone_at(lateness)).or_default().push((slot, id));
         }
         Ok(())
-    }
-}
-
-/// Sessions that merged have an entry each; they meet at the end of what became of them.
-fn push_once<E: PartialEq>(entries: &mut Vec<E>, entry: E) {
-    if entries.last() != Some(&entry) {
-        entries.push(entry);
     }
 }
 

@@ -15,9 +15,9 @@
 
 mod running;
 pub(crate) mod slicing;
+mod slot_map;
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headwater_core::{Batch, Epoch, EventTime, Key, Keyed, Result, Timed};
@@ -26,13 +26,14 @@ use headwater_state::{Slot, StateTable, Table};
 use crate::operator::{Operator, OperatorContext, Port};
 use crate::window::aggregate::Aggregate;
 use crate::window::assigner::time_of;
+use crate::window::due::pop_due;
 use crate::window::emit::{Emitter, Firing, Settings, WindowOperator, unkey};
-use crate::window::operator::pop_due;
 use crate::window::progress::Progress;
 use crate::window::result::{PaneTiming, complete_until};
-pub(crate) use running::{Parts, merge};
 use running::Running;
+pub(crate) use running::{Parts, merge};
 use slicing::{Slice, Slicing};
+use slot_map::SlotMap;
 
 /// What is to be done at a watermark.
 #[derive(Default)]
@@ -60,7 +61,7 @@ pub(crate) struct SliceWindows<K, A: Aggregate> {
     slices: Table<K, Slice, A::Acc>,
     /// Number of panes of a window, once it has had a late one.
     panes: Table<K, EventTime, u32>,
-    live: HashMap<Slot, Live<A::Acc>, BuildHasherDefault<SlotHasher>>,
+    live: SlotMap<Live<A::Acc>>,
     due: BTreeMap<EventTime, Due>,
     progress: Progress,
     emitter: Emitter<K, A::In, A::Out>,
@@ -71,7 +72,7 @@ impl<K: Key, A: Aggregate> SliceWindows<K, A> {
         SliceWindows {
             slices: Table::new("slices", settings.key_groups),
             panes: Table::new("late panes", settings.key_groups),
-            live: HashMap::default(),
+            live: SlotMap::default(),
             due: BTreeMap::new(),
             progress: Progress::new(settings.key_groups),
             emitter: Emitter::new(&settings),
@@ -297,24 +298,5 @@ impl<K: Key, A: Aggregate> Operator for SliceWindows<K, A> {
 impl<K: Key, A: Aggregate> WindowOperator for SliceWindows<K, A> {
     fn next_due(&self) -> Option<EventTime> {
         self.due.first_key_value().map(|(at, _)| *at)
-    }
-}
-
-/// Hashes slots, which are small dense numbers chosen by us, by one multiplication each.
-#[derive(Default)]
-struct SlotHasher(u64);
-
-impl Hasher for SlotHasher {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
-    }
-    fn write_u16(&mut self, number: u16) {
-        self.write_u32(u32::from(number));
-    }
-    fn write_u32(&mut self, number: u32) {
-        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 }

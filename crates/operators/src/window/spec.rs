@@ -13,6 +13,9 @@
 //! Changing a job from one row to another changes its tables: tumbling windows keep theirs when they
 //! get a trigger, hopping ones do not.
 
+mod build;
+mod check;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,16 +23,8 @@ use headwater_core::{BadRecordPolicy, Error, Key, Record, Result};
 
 use crate::operator::{Operator, OperatorInit};
 use crate::window::aggregate::Aggregate;
-use crate::window::assigner::{FixedWindows, WindowAssigner, positive, whole};
-use crate::window::count::CountWindows;
-use crate::window::emit::{Settings, WindowOperator};
-use crate::window::operator::EventTimeWindows;
-use crate::window::processing_time::ByProcessingTime;
-use crate::window::session::{Gap, SessionWindows};
-use crate::window::slice::{SliceWindows, slicing::Slicing};
-use crate::window::sliding::SlidingWindows;
+use crate::window::assigner::WindowAssigner;
 use crate::window::trigger::{StandardTrigger, Trigger};
-use crate::window::triggered::TriggeredWindows;
 
 /// What the next pane of a window contains after one was emitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +60,7 @@ pub enum Accumulation {
 /// };
 /// let operator = spec.build::<u64, _>(&init, &counts)?;
 /// # let _ = operator;
-/// # headwater_core::Result::Ok(())
+/// # Ok::<(), headwater_core::Error>(())
 /// ```
 pub struct WindowSpec<T> {
     kind: Kind<T>,
@@ -213,91 +208,6 @@ impl<T: Record> WindowSpec<T> {
         Ok(())
     }
 
-    fn check_numbers(&self, operator: &str) -> Result<()> {
-        let refuse = |text: String| Err(Error::plan(format!("{text} (operator {operator:?})")));
-        whole("window offset", self.offset, operator)?;
-        whole("allowed lateness", self.lateness, operator)?;
-        if let Some(trigger) = &self.trigger {
-            trigger.check(operator)?;
-        }
-        match self.kind {
-            Kind::Tumbling { size } => positive("window size", size, operator).map(drop),
-            Kind::Hopping { size, slide } => {
-                positive("window size", size, operator)?;
-                positive("window slide", slide, operator)?;
-                if slide > size {
-                    let text = "window slide must not be larger than the size, got";
-                    return refuse(format!("{text} {slide:?} for a size of {size:?}"));
-                }
-                Ok(())
-            }
-            Kind::Cumulative { size, step } => {
-                let (size_ms, step_ms) = (
-                    positive("maximum window size", size, operator)?,
-                    positive("window step", step, operator)?,
-                );
-                if size_ms % step_ms != 0 {
-                    let text = "maximum window size must be a multiple of the step, got";
-                    return refuse(format!("{text} {size:?} and a step of {step:?}"));
-                }
-                Ok(())
-            }
-            Kind::Session { gap } => positive("session gap", gap, operator).map(drop),
-            Kind::Sliding { difference } => {
-                positive("time difference", difference, operator).map(drop)
-            }
-            Kind::Count { size, slide } => {
-                if size == 0 || slide == 0 || slide > size {
-                    let text = "count window of size";
-                    let text = format!("{text} {size} every {slide} records is not possible");
-                    return refuse(format!("{text}: both must be positive, and the size as large"));
-                }
-                Ok(())
-            }
-            Kind::SessionBy { .. } | Kind::Global | Kind::Custom { .. } => Ok(()),
-        }
-    }
-
-    fn check_combination(&self, operator: &str) -> Result<()> {
-        let refuse = |what: &str, windows: &str| {
-            let text = format!("{what} cannot be set for {windows} windows");
-            Err(Error::plan(format!("{text} (operator {operator:?})")))
-        };
-        let (name, aligned, triggers, event_time) = match self.kind {
-            Kind::Tumbling { .. } => ("tumbling", true, true, true),
-            Kind::Hopping { .. } => ("hopping", true, true, true),
-            Kind::Cumulative { .. } => ("cumulative", true, true, true),
-            Kind::Custom { .. } => ("custom", false, true, true),
-            Kind::Session { .. } | Kind::SessionBy { .. } => ("session", false, false, true),
-            Kind::Sliding { .. } => ("sliding", false, false, true),
-            Kind::Global => ("global", false, true, false),
-            Kind::Count { .. } => ("count", false, false, false),
-        };
-        let discarding = self.accumulation == Accumulation::Discarding;
-        if !aligned && !self.offset.is_zero() {
-            return refuse("an offset", name);
-        }
-        if !triggers && (self.trigger.is_some() || discarding) {
-            return refuse("a trigger or discarding panes", name);
-        }
-        if !event_time && !self.lateness.is_zero() {
-            return refuse("allowed lateness", name);
-        }
-        if !event_time && self.on_processing_time {
-            return refuse("processing time", name);
-        }
-        if self.on_processing_time && !self.lateness.is_zero() {
-            return refuse("allowed lateness", "processing-time");
-        }
-        Ok(())
-    }
-
-    /// Whether these windows are of event time, so that records must have one.
-    pub fn needs_event_time(&self) -> bool {
-        let timeless = matches!(self.kind, Kind::Global | Kind::Count { .. });
-        !timeless && !self.on_processing_time
-    }
-
     /// Builds the operator for one worker.
     ///
     /// # Errors
@@ -330,111 +240,4 @@ impl<T: Record> WindowSpec<T> {
         self.check(&init.name, &**aggregate)?;
         self.triggered::<K, A, G>(init, aggregate, trigger)
     }
-
-    fn triggered<K: Key, A: Aggregate<In = T>, G: Trigger<T>>(
-        &self,
-        init: &OperatorInit,
-        aggregate: &Arc<A>,
-        trigger: &Arc<G>,
-    ) -> Result<Box<dyn Operator>> {
-        let Some(fixed) = self.fixed() else {
-            let text = "a trigger cannot be set for session, sliding and count windows";
-            return Err(Error::plan(format!("{text} (operator {:?})", init.name)));
-        };
-        let discarding = self.accumulation == Accumulation::Discarding;
-        let (aggregate, trigger) = (Arc::clone(aggregate), Arc::clone(trigger));
-        let settings = self.settings(init);
-        let operator = TriggeredWindows::<K, A, G>::new(
-            settings, fixed, aggregate, trigger, discarding,
-        );
-        Ok(self.clocked::<K>(Box::new(operator)))
-    }
-
-    /// The operator that emits at completion.
-    fn on_time<K: Key, A: Aggregate<In = T>>(
-        &self,
-        init: &OperatorInit,
-        aggregate: Arc<A>,
-    ) -> Result<Box<dyn WindowOperator>> {
-        let settings = self.settings(init);
-        if let Some(slicing) = self.slicing().filter(|_| aggregate.merges()) {
-            return Ok(Box::new(SliceWindows::<K, A>::new(settings, slicing, aggregate)));
-        }
-        if let Some(fixed) = self.fixed() {
-            return Ok(Box::new(EventTimeWindows::<K, A>::new(settings, fixed, aggregate)));
-        }
-        Ok(match &self.kind {
-            Kind::Session { gap } => {
-                let gap = Gap::Fixed(positive("session gap", *gap, &init.name)?);
-                Box::new(SessionWindows::<K, A>::new(settings, gap, aggregate))
-            }
-            Kind::SessionBy { gap } => {
-                let gap = Gap::Of(Arc::clone(gap));
-                Box::new(SessionWindows::<K, A>::new(settings, gap, aggregate))
-            }
-            Kind::Sliding { difference } => {
-                let difference = positive("time difference", *difference, &init.name)?;
-                Box::new(SlidingWindows::<K, A>::new(settings, difference, aggregate))
-            }
-            Kind::Count { size, slide } => {
-                Box::new(CountWindows::<K, A>::new(&settings, *size, *slide, aggregate))
-            }
-            _ => return Err(Error::internal("windows without an operator")),
-        })
-    }
-
-    fn clocked<K: Key>(&self, operator: Box<dyn WindowOperator>) -> Box<dyn Operator> {
-        if self.on_processing_time {
-            Box::new(ByProcessingTime::<K, T>::new(operator))
-        } else {
-            operator
-        }
-    }
-
-    fn settings(&self, init: &OperatorInit) -> Settings {
-        Settings {
-            name: init.name.clone(),
-            key_groups: init.key_groups,
-            lateness: self.lateness,
-            policy: self.bad_records,
-        }
-    }
-
-    /// The windows, if they are known from the record alone.
-    fn fixed(&self) -> Option<FixedWindows<T>> {
-        let offset = ms(self.offset);
-        Some(match &self.kind {
-            Kind::Tumbling { size } => FixedWindows::Tumbling { size: ms(*size), offset },
-            Kind::Hopping { size, slide } if size == slide => {
-                FixedWindows::Tumbling { size: ms(*size), offset }
-            }
-            Kind::Hopping { size, slide } => {
-                FixedWindows::Hopping { size: ms(*size), slide: ms(*slide), offset }
-            }
-            Kind::Cumulative { size, step } => {
-                FixedWindows::Cumulative { size: ms(*size), step: ms(*step), offset }
-            }
-            Kind::Global => FixedWindows::Global,
-            Kind::Custom { assigner } => FixedWindows::Custom(Arc::clone(assigner)),
-            _ => return None,
-        })
-    }
-
-    /// The slicing, if the windows overlap on a grid.
-    fn slicing(&self) -> Option<Slicing> {
-        let offset = ms(self.offset);
-        match self.kind {
-            Kind::Hopping { size, slide } if size != slide => {
-                Some(Slicing::hopping(ms(size), ms(slide), offset))
-            }
-            Kind::Cumulative { size, step } => {
-                Some(Slicing::Cumulative { size: ms(size), step: ms(step), offset })
-            }
-            _ => None,
-        }
-    }
-}
-
-fn ms(duration: Duration) -> i64 {
-    headwater_core::time::millis(duration)
 }

@@ -1,5 +1,7 @@
 //! What may be declared, and what becomes of what was not.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use headwater_core::block::BlockSink;
 use headwater_core::{
-    Batch, Epoch, EventTime, KeyGroup, KeyGroupRange, Keyed, ProcessingTime, Record, SplitTag, Timed,
+    Batch, Epoch, EventTime, KeyGroup, KeyGroupRange, Keyed, ProcessingTime, Record, SplitTag,
+    Timed,
 };
 use headwater_operators::operator::{LATE, OUT};
 use headwater_operators::window::{PaneTiming, WindowResult};

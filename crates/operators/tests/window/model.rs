@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use headwater_core::Timed;
 use headwater_operators::Operator;
+use headwater_operators::OperatorInit;
 use headwater_operators::window::{
     Accumulation, Aggregate, Fire, PaneTiming, StandardTrigger, Trigger, TriggerContext, Window,
     WindowAssigner, WindowResult, WindowSpec, collect, fold,
 };
-use headwater_operators::OperatorInit;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
@@ -135,9 +135,8 @@ fn check(model: &Model, make: &Make, panes: Panes) -> Result<(), String> {
         config.clone(),
         prop::test_runner::TestRng::deterministic_rng(config.rng_algorithm),
     );
-    let tested = runner.run(&input(), |input| {
-        agrees(&input, model, make, panes).map_err(TestCaseError::fail)
-    });
+    let tested = runner
+        .run(&input(), |input| agrees(&input, model, make, panes).map_err(TestCaseError::fail));
     tested.map_err(|e| e.to_string())
 }
 
@@ -213,9 +212,7 @@ fn count() {
 /// What cannot be merged runs on one accumulator per window.
 #[test]
 fn without_merging() {
-    let list = || {
-        fold(Vec::new(), |list: &mut Vec<Rec>, rec: &Rec| list.push(rec.clone()))
-    };
+    let list = || fold(Vec::new(), |list: &mut Vec<Rec>, rec: &Rec| list.push(rec.clone()));
     for kind in [HOPPING[0], CUMULATIVE[0], Kind::Count { size: 4, slide: 4 }] {
         let is_count = matches!(kind, Kind::Count { .. });
         let (lateness, panes) = if is_count { (0, Panes::Repeated) } else { (5, Panes::Last) };
@@ -239,8 +236,7 @@ impl WindowAssigner<Rec> for Fours {
 
 #[test]
 fn custom_assigner() {
-    let model =
-        Model { kind: Kind::Tumbling { size: 4, offset: 0 }, lateness: 3, bug: Bug::None };
+    let model = Model { kind: Kind::Tumbling { size: 4, offset: 0 }, lateness: 3, bug: Bug::None };
     let spec = WindowSpec::custom(Fours).allowed_lateness(ms(3));
     check(&model, &built(spec, collect()), Panes::Last).unwrap();
 }
@@ -341,8 +337,7 @@ fn sessions_do_not_depend_on_order() {
     let tested = runner.run(&orders, |items| {
         let mut cluster = Cluster::new(&make, 1);
         cluster.run(&[crate::driver::Step::Batch(items)]);
-        compare(&expected, &cluster.results, &cluster.late, Panes::One)
-            .map_err(TestCaseError::fail)
+        compare(&expected, &cluster.results, &cluster.late, Panes::One).map_err(TestCaseError::fail)
     });
     tested.unwrap();
 }

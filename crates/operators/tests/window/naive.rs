@@ -97,8 +97,8 @@ impl Model {
         let mut all = Vec::new();
         let mut every = |size: i64, slide: i64, offset: i64, len: i64| {
             for start in time - size..=time {
-                let inside = time < start + len
-                    || self.bug == Bug::EndInside && time == start + len;
+                let inside =
+                    time < start + len || self.bug == Bug::EndInside && time == start + len;
                 if (start - offset).rem_euclid(slide) == 0 && inside {
                     all.push((start, start + len));
                 }
@@ -184,7 +184,7 @@ fn counts(items: &[Item], size: usize, slide: usize, expected: &mut Expected) {
     for item in items {
         let so_far = of_key.entry(item.key).or_default();
         so_far.push(item);
-        if so_far.len() % slide == 0 {
+        if so_far.len().is_multiple_of(slide) {
             let window = &so_far[so_far.len().saturating_sub(size)..];
             let start = window.iter().map(|i| i.time).min().unwrap();
             let end = window.iter().map(|i| i.time).max().unwrap() + 1;
