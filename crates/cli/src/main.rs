@@ -37,6 +37,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Look into a checkpoint directory: ls, show, verify, repair
     Checkpoint(checkpoint::CheckpointArgs),
+    /// Measure the engine on this machine
+    Bench(bench::BenchArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -57,6 +59,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Demo(args) => demo::run(args, cli.log.quiet),
         Command::Checkpoint(args) => checkpoint::run(args, cli.log.quiet),
+        Command::Bench(args) => bench::run(args).map(|()| Exit::OK),
         Command::Completions(args) => Ok(completions::run(args)),
     }
 }

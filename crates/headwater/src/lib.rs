@@ -81,9 +81,7 @@ mod dead_letters;
 
 pub use cli::main;
 pub use exit::Exit;
-pub use headwater_api::{
-    Job, KeyedStream, Processed, Stream, Windowed, WindowedStream,
-};
+pub use headwater_api::{Job, KeyedStream, Processed, Stream, Windowed, WindowedStream};
 pub use headwater_core::{
     BadRecordPolicy, DeadLetter, Epoch, Error, ErrorKind, EventTime, Key, ProcessingTime, Record,
     Result, Timed,

@@ -221,7 +221,6 @@ fn group_state(
         };
         Outbox::new(partitioner, worker, blueprint.workers)
     });
-    let is_source_group = !sources.is_empty() && group.arriving.is_empty();
     Ok(GroupState {
         arriving: group.arriving.clone(),
         leaving: group.leaving.clone(),
@@ -232,7 +231,7 @@ fn group_state(
         epoch: blueprint.restored_epoch.next(),
         encoding: false,
         backlog: 0,
-        idle_slot: is_source_group.then_some(at * blueprint.workers + worker),
+        publishes: group.is_source(topology).then_some(worker),
         gatherer,
         shared: Arc::clone(&blueprint.shared),
         quiet: false,

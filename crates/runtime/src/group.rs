@@ -63,7 +63,8 @@ pub(crate) struct GroupState {
     pub(crate) epoch: Epoch,
     pub(crate) encoding: bool,
     pub(crate) backlog: usize,
-    pub(crate) idle_slot: Option<usize>,
+    /// Set if the group says on the idle board how far it is: as which worker.
+    pub(crate) publishes: Option<usize>,
     pub(crate) gatherer: Gatherer,
     pub(crate) shared: Arc<Shared>,
     pub(crate) quiet: bool,
@@ -110,6 +111,8 @@ impl GroupState {
         self.quiet = false;
         self.chain.push_edge(self.arriving[input], batch)?;
         self.collect();
+        // What a sink holds now is added before what arrived is taken off, lest sources see room.
+        self.account_backlog();
         self.shared.flow.sub(records);
         Ok(())
     }
@@ -261,22 +264,19 @@ impl GroupState {
     pub(crate) fn downgrade(&mut self, capabilities: &mut Vec<Capability<Moment>>) -> Again {
         if self.done {
             capabilities.clear();
-            if let Some(slot) = self.idle_slot {
-                self.shared.idle_board.publish(slot, Watermark::Idle);
-            }
+            self.leaving.iter().for_each(|edge| self.publish(*edge, Watermark::Idle));
             return Next::Woken;
         }
         let mut again = Next::Woken;
         for (output, capability) in capabilities.iter_mut().enumerate() {
-            let said = self.chain.edge_watermark(self.leaving[output]);
-            if let Some(slot) = self.idle_slot {
-                self.shared.idle_board.publish(slot, said);
-            }
+            let edge = self.leaving[output];
+            let said = self.chain.edge_watermark(edge);
+            self.publish(edge, said);
             let held = capability.time().watermark;
             let watermark = match said {
                 Watermark::At(time) => time,
                 Watermark::Idle => {
-                    let floor = self.shared.idle_board.floor();
+                    let floor = self.shared.idle_board.floor(edge);
                     let poll = if floor.is_some() { IDLE_POLL } else { ALL_IDLE_POLL };
                     again = again.sooner(Next::After(poll));
                     floor.unwrap_or(held)
@@ -288,6 +288,12 @@ impl GroupState {
             }
         }
         again
+    }
+
+    fn publish(&self, edge: usize, watermark: Watermark) {
+        if let Some(worker) = self.publishes {
+            self.shared.idle_board.publish(edge, worker, watermark);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! down. Levels keep the groups free of cycles where a forward path and a partitioned path meet again.
 //! With one worker every edge is a direct call and there is one group per connected part.
 
-use headwater_topology::{NodeId, Partitioning, Topology};
+use headwater_topology::{NodeId, NodeKind, Partitioning, Topology};
 
 /// Nodes that run as one timely operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,14 @@ pub(crate) struct Group {
     pub(crate) arriving: Vec<usize>,
     /// Edges of the topology that leave to other groups.
     pub(crate) leaving: Vec<usize>,
+}
+
+impl Group {
+    /// Whether it only reads sources.
+    pub(crate) fn is_source(&self, topology: &Topology) -> bool {
+        let is_source = |n: &NodeId| matches!(topology.node(*n).kind, NodeKind::Source { .. });
+        self.arriving.is_empty() && self.nodes.iter().any(is_source)
+    }
 }
 
 /// The groups, in an order in which edges only lead from earlier to later ones.

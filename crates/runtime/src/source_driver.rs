@@ -94,11 +94,10 @@ impl SourceDriver {
             self.splits.discover(self.source.as_ref(), elapsed)?;
         }
         for state in self.splits.of_worker(self.worker, self.taken) {
-            let tag = SplitTag(self.taken as u32);
             self.taken += 1;
-            chain.on_split(tag, SplitEvent::Added { id: &state.id.0 });
+            let tag = chain.add_split(self.member, &state.id.0);
             let reader = if state.ended {
-                chain.on_split(tag, SplitEvent::Ended);
+                chain.on_split_of(self.member, tag, SplitEvent::Ended);
                 None
             } else {
                 let wake = self.wake.clone();
@@ -176,7 +175,7 @@ impl SourceDriver {
         if quiet != split.quiet {
             split.quiet = quiet;
             let event = if quiet { SplitEvent::Quiet { since: now } } else { SplitEvent::Active };
-            chain.on_split(split.tag, event);
+            chain.on_split_of(self.member, split.tag, event);
         }
         let tag = split.tag;
         let next = match chunk.status {
@@ -197,7 +196,7 @@ impl SourceDriver {
             chain.push_source(self.member, chunk.batch, chunk.bad)?;
         }
         if ended {
-            chain.on_split(tag, SplitEvent::Ended);
+            chain.on_split_of(self.member, tag, SplitEvent::Ended);
         }
         Ok(next)
     }

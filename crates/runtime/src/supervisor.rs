@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Barrier, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Receiver;
@@ -105,12 +105,15 @@ impl Supervisor {
     fn run(self, restored: Restored) -> Result<Outcome> {
         let mut restored = Some(restored);
         let mut failures = 0;
+        let mut known = Epoch::NONE;
         loop {
             let began = Instant::now();
             let from = match restored.take() {
                 Some(restored) => Ok(restored),
                 None => restore(&self.location),
             };
+            let manifest = from.as_ref().ok().and_then(|r| r.manifest.as_ref());
+            known = known.max(manifest.map_or(Epoch::NONE, |m| m.epoch));
             let mut completed = 0;
             let error = match from.and_then(|r| self.attempt(r, began, &mut completed)) {
                 Ok(outcome) => return Ok(outcome),
@@ -133,21 +136,21 @@ impl Supervisor {
                 error.report()
             );
             self.registry.attempts.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
-            if let Some(outcome) = self.pause(pause) {
-                return Ok(outcome);
+            if self.pause(pause) {
+                let stats = self.registry.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+                return Ok(Outcome::Stopped { epoch: known.max(stats.last_epoch) });
             }
         }
     }
 
-    /// Waits before a restart; a request to stop ends the job here.
-    fn pause(&self, pause: Duration) -> Option<Outcome> {
+    /// Waits before a restart; true if the job is to stop instead.
+    fn pause(&self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         loop {
             match self.commands.recv_deadline(until) {
                 Ok(Command::Checkpoint) => {}
-                Ok(Command::Stop(_)) => return Some(Outcome::Stopped { epoch: Epoch::NONE }),
-                Err(crossbeam_channel::RecvTimeoutError::Timeout) => return None,
-                Err(_) => return Some(Outcome::Stopped { epoch: Epoch::NONE }),
+                Err(crossbeam_channel::RecvTimeoutError::Timeout) => return false,
+                Ok(Command::Stop(_)) | Err(_) => return true,
             }
         }
     }
@@ -165,10 +168,12 @@ impl Supervisor {
             return Ok(Outcome::Finished { epoch });
         }
         let groups = plan(&self.topology, self.config.workers);
+        let sources = groups.iter().filter(|group| group.is_source(&self.topology));
+        let published: Vec<usize> = sources.flat_map(|group| group.leaving.clone()).collect();
         let shared = Arc::new(Shared {
             control: Control::new(epoch),
             flow: Flow::new(self.config.max_in_flight_records),
-            idle_board: IdleBoard::new(groups.len() * self.config.workers),
+            idle_board: IdleBoard::new(&self.topology, &published, self.config.workers),
             clock: Arc::clone(&self.clock),
             started: Instant::now(),
         });
@@ -318,9 +323,12 @@ fn run_workers(blueprint: &Arc<Blueprint>) -> Result<timely::communication::Work
         n => timely::Config::process(n),
     };
     let blueprint = Arc::clone(blueprint);
+    // Nobody reads before all splits are known everywhere: alignment compares them.
+    let all_built = Barrier::new(blueprint.workers);
     timely::execute(config, move |worker| {
         let control = &blueprint.shared.control;
         let built = catch_unwind(AssertUnwindSafe(|| build(&blueprint, worker)));
+        all_built.wait();
         match built {
             Ok(Ok(())) => {}
             Ok(Err(error)) => control.fail(error),

@@ -107,7 +107,6 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
                 (self.slots.len() - 1) as u32
             }
         };
-        let slots = &self.slots;
         let place = Place { fingerprint: hash as u32, number };
         let index_hash = |place: &Place| Place::index_hash(place.fingerprint);
         self.index.insert_unique(index_hash(&place), place, index_hash);

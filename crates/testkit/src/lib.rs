@@ -67,7 +67,7 @@ mod sink_log;
 mod state_dump;
 pub mod test_job;
 
-pub use batching::{assert_same_for_any_batching, assert_same_with_seed};
+pub use batching::{assert_same_for_any_batching, assert_same_with_crashes, assert_same_with_seed};
 pub use cases::{CaseJob, Cases};
 pub use driver::{DEFAULT_SPLIT, DEFAULT_START, Driver};
 pub use expect_test::{Expect, expect};

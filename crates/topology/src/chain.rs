@@ -59,6 +59,8 @@ pub struct Chain {
     now: ProcessingTime,
     current: usize,
     dead_letters: Option<usize>,
+    /// Splits added so far.
+    splits: u32,
 }
 
 struct Member {
@@ -71,6 +73,8 @@ struct Member {
     routes: Vec<(Port, Route)>,
     metrics: Arc<OperatorMetrics>,
     out_edges: Vec<usize>,
+    /// Of a source: the members that its splits reach.
+    downstream: Vec<usize>,
 }
 
 enum Body {
@@ -82,6 +86,8 @@ enum Body {
 #[derive(Clone, Copy)]
 enum Route {
     Inside(usize, Port),
+    /// A partitioned edge as a direct call: the other side knows no splits, as with many workers.
+    Fused(usize, Port),
     Outside(usize),
 }
 
@@ -121,13 +127,17 @@ impl Chain {
                 }
             }
             if let Some(from) = from {
-                let route = match to {
-                    Some(to) if direct => Route::Inside(to, edge.to_port),
+                let route = match (to, &edge.partitioning) {
+                    (Some(to), Partitioning::Forward) => Route::Inside(to, edge.to_port),
+                    (Some(to), _) if direct => Route::Fused(to, edge.to_port),
                     _ => Route::Outside(number),
                 };
                 members[from].routes.push((edge.from_port, route));
                 members[from].out_edges.push(number);
             }
+        }
+        for source in 0..members.len() {
+            members[source].downstream = downstream(&members, source);
         }
         let dead_letters = dead_letters_member(init)?.map(|member| {
             members.push(member);
@@ -142,6 +152,7 @@ impl Chain {
             now: ProcessingTime::default(),
             current: 0,
             dead_letters,
+            splits: 0,
         })
     }
 
@@ -259,6 +270,9 @@ impl Chain {
                 let Some(this) = this else { break };
                 match route {
                     Route::Inside(to, to_port) => self.work.push((to, to_port, this)),
+                    Route::Fused(to, to_port) => {
+                        self.work.push((to, to_port, this.with_split(SplitTag::NONE)));
+                    }
                     Route::Outside(edge) => self.departed.push((edge, this)),
                 }
             }
@@ -378,7 +392,29 @@ impl Chain {
         self.members.iter().map(of).sum()
     }
 
-    /// Tells the operators what happened to a split of the source in this chain.
+    /// Tells the steps behind `source` of a new split; returns the tag that its batches are to have.
+    ///
+    /// Tags are unique in a chain, and the steps know the split by `source/id`: there may be more than
+    /// one source, and steps behind several of them.
+    pub fn add_split(&mut self, source: usize, id: &str) -> SplitTag {
+        let tag = SplitTag(self.splits);
+        self.splits += 1;
+        let id = format!("{}/{id}", self.members[source].name);
+        self.on_split_of(source, tag, SplitEvent::Added { id: &id });
+        tag
+    }
+
+    /// Tells the steps behind `source` what happened to one of its splits.
+    pub fn on_split_of(&mut self, source: usize, split: SplitTag, event: SplitEvent<'_>) {
+        for at in 0..self.members[source].downstream.len() {
+            let member = self.members[source].downstream[at];
+            if let Body::Operator(op) = &mut self.members[member].body {
+                op.on_split(split, event);
+            }
+        }
+    }
+
+    /// Tells all operators what happened to a split: for chains with one source.
     pub fn on_split(&mut self, split: SplitTag, event: SplitEvent<'_>) {
         for m in &mut self.members {
             if let Body::Operator(op) = &mut m.body {
@@ -560,7 +596,28 @@ fn member(name: String, body: Body, metrics: &Arc<OperatorMetrics>) -> Member {
         routes: Vec::new(),
         metrics: Arc::clone(metrics),
         out_edges: Vec::new(),
+        downstream: Vec::new(),
     }
+}
+
+/// The members that forward edges lead to from a source; none from other members.
+fn downstream(members: &[Member], source: usize) -> Vec<usize> {
+    let mut reached = Vec::new();
+    if !matches!(members[source].body, Body::Source { .. }) {
+        return reached;
+    }
+    let mut next = vec![source];
+    while let Some(member) = next.pop() {
+        for (_, route) in &members[member].routes {
+            if let Route::Inside(to, _) = *route
+                && !reached.contains(&to)
+            {
+                reached.push(to);
+                next.push(to);
+            }
+        }
+    }
+    reached
 }
 
 fn set_input(inputs: &mut [(usize, Watermark)], edge: usize, watermark: Watermark) {

@@ -1,0 +1,175 @@
+//! Where the demo's rankings are shown: drawn in place on a terminal, else as lines or JSON lines.
+//!
+//! Rows go to the standard output; notes go to the standard error, except on a terminal that is drawn
+//! in place, where they are part of the frame.
+
+use headwater::cli::terminal;
+use serde::Serialize;
+
+use super::frame::{Status, clip, clock, dollars, table};
+use super::job::Ranking;
+use super::why::Why;
+
+/// How rows are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Output {
+    /// A table on a terminal, plain lines elsewhere
+    Table,
+    /// One JSON object per row
+    Json,
+}
+
+/// See the module documentation.
+pub(super) struct Screen {
+    mode: Mode,
+    quiet: bool,
+    rows: u64,
+}
+
+enum Mode {
+    Live { latest: Option<Ranking>, note: Option<String>, drawn: usize, colour: bool },
+    Lines,
+    Json,
+}
+
+/// A row as JSON.
+#[derive(Serialize)]
+struct Row {
+    window_start: String,
+    window_end: String,
+    place: usize,
+    auction: u64,
+    bids: u64,
+    top_price_cents: u64,
+}
+
+impl Screen {
+    pub(super) fn new(output: Output, quiet: bool) -> Screen {
+        let stdout = std::io::stdout();
+        let mode = match output {
+            Output::Json => Mode::Json,
+            Output::Table if terminal::can_redraw(&stdout) => {
+                let colour = terminal::colour(&stdout);
+                Mode::Live { latest: None, note: None, drawn: 0, colour }
+            }
+            Output::Table => Mode::Lines,
+        };
+        Screen { mode, quiet, rows: 0 }
+    }
+
+    /// Rows shown so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Shows a ranking; false when nobody reads it any more.
+    pub(super) fn ranking(&mut self, ranking: Ranking) -> bool {
+        self.rows += ranking.lots.len() as u64;
+        match &mut self.mode {
+            Mode::Live { latest, .. } => {
+                // Rankings come from all workers, so not always in order.
+                if latest.as_ref().is_none_or(|l| l.window.end <= ranking.window.end) {
+                    *latest = Some(ranking);
+                }
+                true
+            }
+            Mode::Lines => terminal::print(&plain(&ranking)),
+            Mode::Json => terminal::print(&json(&ranking)),
+        }
+    }
+
+    /// Says something that is no result.
+    pub(super) fn note(&mut self, text: &str) {
+        match &mut self.mode {
+            Mode::Live { note, .. } => *note = Some(text.to_owned()),
+            _ if self.quiet => {}
+            _ => eprintln!("{text}"),
+        }
+    }
+
+    /// Says why nothing is shown; a frame shows it by itself.
+    pub(super) fn explain(&mut self, why: &Why) {
+        if !matches!(self.mode, Mode::Live { .. }) {
+            self.note(&why.to_string());
+        }
+    }
+
+    /// Draws the frame again; false when nobody sees it any more.
+    pub(super) fn draw(&mut self, status: &Status, why: Option<&Why>) -> bool {
+        let Mode::Live { latest, note, drawn, colour } = &mut self.mode else { return true };
+        let width = comfy_table::Table::new().width().map_or(79, |w| usize::from(w.max(2)) - 1);
+        let mut frame = latest.as_ref().map(table).unwrap_or_default();
+        let status = status.line();
+        let status = clip(&status, width);
+        let dim = if *colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        frame.push_str(&format!("{}{status}{}\n", dim.0, dim.1));
+        for line in why.map(Why::to_string).iter().chain(note.as_ref()) {
+            frame.push_str(&format!("{}\n", clip(line, width)));
+        }
+        // Up to where the last frame began, and away with it.
+        let back = if *drawn > 0 { format!("\x1b[{drawn}A\r\x1b[J") } else { String::new() };
+        *drawn = frame.lines().count();
+        terminal::print(&format!("{back}{frame}"))
+    }
+
+    /// The last frame stays; what follows comes below it.
+    pub(super) fn close(&mut self) {
+        if let Mode::Live { drawn, .. } = &mut self.mode {
+            *drawn = 0;
+        }
+    }
+}
+
+fn plain(ranking: &Ranking) -> String {
+    let (start, end) = (clock(ranking.window.start), clock(ranking.window.end));
+    let line = |(place, lot): (usize, &super::job::Lot)| {
+        let price = dollars(lot.top_cents);
+        format!(
+            "{start} to {end}  place {place:>2}  auction {}  bids {}  top {price}\n",
+            lot.auction, lot.bids
+        )
+    };
+    (1..).zip(&ranking.lots).map(line).collect()
+}
+
+fn json(ranking: &Ranking) -> String {
+    let line = |(place, lot): (usize, &super::job::Lot)| {
+        let row = Row {
+            window_start: ranking.window.start.to_string(),
+            window_end: ranking.window.end.to_string(),
+            place,
+            auction: lot.auction,
+            bids: lot.bids,
+            top_price_cents: lot.top_cents,
+        };
+        // Numbers and texts always have a JSON form.
+        serde_json::to_string(&row).unwrap_or_default() + "\n"
+    };
+    (1..).zip(&ranking.lots).map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::expect;
+    use headwater::EventTime;
+    use headwater::window::Window;
+
+    use super::*;
+    use crate::demo::job::Lot;
+
+    #[test]
+    fn rows_are_lines() {
+        let start = EventTime(1_700_000_000_000);
+        let ranking = Ranking {
+            window: Window::new(start, start + Duration::from_secs(5)),
+            lots: vec![
+                Lot { auction: 12_300, bids: 461, top_cents: 99_841 },
+                Lot { auction: 9, bids: 4, top_cents: 5 },
+            ],
+        };
+        expect![[r#""#]].assert_eq(&plain(&ranking));
+        expect![[r#""#]].assert_eq(&json(&ranking));
+    }
+}

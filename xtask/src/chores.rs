@@ -1,0 +1,69 @@
+//! The single commands: tidy, chaos, docs, bench.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::{cargo, run, target_dir};
+use crate::tidy::{Tree, check};
+
+/// Checks the rules of this repository.
+///
+/// # Errors
+/// A rule is broken; each finding is printed.
+pub fn tidy(root: &Path) -> Result<(), String> {
+    let tree = Tree::read(root)?;
+    let findings = check(&tree);
+    let mut broken = 0;
+    for finding in &findings {
+        broken += usize::from(!finding.is_warning);
+        println!("{finding}");
+    }
+    match broken {
+        0 => {
+            println!("tidy: {} files, {} warnings", tree.files.len(), findings.len());
+            Ok(())
+        }
+        n => Err(format!("tidy: {n} findings")),
+    }
+}
+
+/// Builds the chaos programs and runs them; `--release` among the options chooses the build.
+///
+/// # Errors
+/// They cannot be built, or the verifier found a fault.
+pub fn chaos(root: &Path, options: &[String]) -> Result<(), String> {
+    let release = options.iter().any(|option| option == "--release");
+    // The profile of the tests: what they have built is used again.
+    let (profile, folder) = if release { ("release", "release") } else { ("test", "debug") };
+    let args = ["build", "--package", "headwater-chaos", "--bins", "--profile", profile];
+    run(&mut cargo(root, args))?;
+    let options: Vec<String> = options.iter().filter(|o| *o != "--release").cloned().collect();
+    run_chaos(root, folder, &options)
+}
+
+/// Runs the chaos programs as they were built last.
+///
+/// # Errors
+/// They were not built, or the verifier found a fault.
+pub fn run_chaos(root: &Path, folder: &str, options: &[String]) -> Result<(), String> {
+    let program = target_dir(root).join(folder).join("chaos");
+    run(Command::new(program).current_dir(root).args(options))
+}
+
+/// Builds the documentation of all crates.
+///
+/// # Errors
+/// The documentation has a warning.
+pub fn docs(root: &Path) -> Result<(), String> {
+    let mut command = cargo(root, ["doc", "--workspace", "--no-deps"]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Runs `headwater bench` as built for release.
+///
+/// # Errors
+/// It cannot be built, or the benchmark failed.
+pub fn bench(root: &Path, arguments: &[String]) -> Result<(), String> {
+    let args = ["run", "--release", "--package", "headwater-cli", "--bin", "headwater"];
+    run(cargo(root, args).args(["--", "bench"]).args(arguments))
+}
