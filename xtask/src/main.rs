@@ -1,4 +1,5 @@
-//! The repository's one door: `cargo xtask test`, `ci`, `tidy`, `chaos`, `docs`, `bench`, `services`.
+//! The repository's one door: `cargo xtask test`, `ci`, `tidy`, `chaos`, `docs`, `bench`,
+//! `services`.
 //!
 //! Needs nothing but Cargo and depends on no crate, so that it builds in a second. CI runs exactly
 //! `cargo xtask ci`.

@@ -1,8 +1,8 @@
 //! The rules of this repository that no other tool checks, checked by reading its files.
 //!
-//! A rule is a function from the [`Tree`] to findings; none needs the file system, so that tests can
-//! plant violations. Exceptions stand in the rule's own list, each with a reason, and an exception
-//! that is no longer needed is a finding too: lists can only shrink.
+//! A rule is a function from the [`Tree`] to findings; none needs the file system, so that tests
+//! can plant violations. Exceptions stand in the rule's own list, each with a reason, and an
+//! exception that is no longer needed is a finding too: lists can only shrink.
 //!
 //! Reading order: [`tree`] → [`arrows`] → [`shape`] → [`source`] → [`clocks`] → [`words`].
 

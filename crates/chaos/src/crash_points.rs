@@ -1,8 +1,9 @@
-//! Every named crash point, one after the other: the job dies there, restarts, finishes, is verified.
+//! Every named crash point, one after the other: the job dies there, restarts, finishes, is
+//! verified.
 //!
-//! Points that a first start does not meet, or meets with nothing to do, are armed in a second start,
-//! after a crash between manifest and commit: then there is an epoch to commit and something staged
-//! to clean up.
+//! Points that a first start does not meet, or meets with nothing to do, are armed in a second
+//! start, after a crash between manifest and commit: then there is an epoch to commit and something
+//! staged to clean up.
 
 use std::io;
 use std::path::Path;

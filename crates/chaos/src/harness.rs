@@ -1,8 +1,8 @@
 //! Kills the job at random moments, restarts it at once, lets it finish and verifies.
 //!
-//! A kill comes 50 to 1,500 ms after the process has begun to read, or, every fifth time, within the
-//! first 150 ms of the process, wherever it is in its recovery then. Between two kills the output
-//! is looked at as a reader would: what is visible must stay as it is.
+//! A kill comes 50 to 1,500 ms after the process has begun to read, or, every fifth time, within
+//! the first 150 ms of the process, wherever it is in its recovery then. Between two kills the
+//! output is looked at as a reader would: what is visible must stay as it is.
 
 use std::fmt;
 use std::io;
@@ -42,9 +42,9 @@ pub struct Outcome {
     pub kills: u64,
     /// How many of them came early.
     pub early: u64,
-    /// From each kill to the first record read by the next process.
+    /// From each restart to the first record read.
     pub to_reading: Vec<Duration>,
-    /// From each kill to the first new epoch made visible by the next process.
+    /// From each restart to the first new epoch made visible.
     pub to_output: Vec<Duration>,
     /// How long it all took, without verification.
     pub took: Duration,
@@ -83,7 +83,7 @@ impl Chaos {
             }
             visible = now;
             let when = if early { "after the start" } else { "into reading" };
-            tell(&format!("kill {:>4}  {wait:>7.0?} {when}", kill + 1));
+            tell(&format!("kill {:>4}  {:>5} ms {when}", kill + 1, wait.as_millis()));
         }
         let ended = self.command.start(None, None)?.wait(LAST_RUN)?;
         note(self.kills, &ended);
@@ -152,13 +152,12 @@ impl fmt::Display for Outcome {
             ("first new output visible", &self.to_output),
         ];
         for (what, values) in recoveries {
-            let show = |share| percentile(values, share).map_or("-".into(), |d| format!("{d:.0?}"));
-            let (p50, p99, most) = (show(0.5), show(0.99), show(1.0));
-            let n = values.len();
-            writeln!(
-                f,
-                "kill to {what:<24} p50 {p50:>7}  p99 {p99:>7}  max {most:>7}  ({n} times)"
-            )?;
+            let show = |share| match percentile(values, share) {
+                Some(value) => format!("{} ms", value.as_millis()),
+                None => "-".to_owned(),
+            };
+            let (p50, p99, most, n) = (show(0.5), show(0.99), show(1.0), values.len());
+            writeln!(f, "restart to {what:<24}  p50 {p50}  p99 {p99}  max {most}  ({n} times)")?;
         }
         write!(f, "{}", self.verdict)
     }

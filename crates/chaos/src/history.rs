@@ -1,7 +1,7 @@
 //! What the job left behind: the rows in its output folders, and what else is there.
 //!
-//! Reads as any reader of the output would: every visible file, in full. A file that is cut off, has
-//! no sensible name or appears to be of two attempts is noted.
+//! Reads as any reader of the output would: every visible file, in full. A file that is cut off,
+//! has no sensible name or appears to be of two attempts is noted.
 
 use std::collections::BTreeMap;
 use std::fs;

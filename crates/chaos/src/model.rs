@@ -57,6 +57,8 @@ impl Expected {
 
 /// Records and amounts.
 type Sums = (u64, i64);
+/// A session: start, end, number of records.
+type Span = (i64, i64, u64);
 
 #[derive(Default)]
 struct Pass {
@@ -66,8 +68,8 @@ struct Pass {
     windows: BTreeMap<(u32, i64), Sums>,
     buckets: BTreeMap<(u32, i64), Sums>,
     late_of_key: BTreeMap<u32, u64>,
-    /// Sessions that can still grow, per lane and key: start, end, count.
-    open: BTreeMap<(u8, u32), Vec<(i64, i64, u64)>>,
+    /// Sessions that can still grow, per lane and key.
+    open: BTreeMap<(u8, u32), Vec<Span>>,
 }
 
 impl Pass {

@@ -1,28 +1,17 @@
 //! Planted faults: each built into the running job, each to be found by the verifier.
 //!
-//! Faults of sinks and sources are wrappers around the real ones, so that everything else stays as it
-//! is; faults of steps are variants in [`crate::job`]. Half of them show only after a crash, as the
-//! mistakes they stand for do.
+//! Faults of sinks and sources are wrappers around the real ones, so that everything else stays as
+//! it is; faults of steps are variants in [`crate::job`]. Half of them show only after a crash, as
+//! the mistakes they stand for do.
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use headwater_connect::{
-    Committable, Committer, Guarantee, Position, Reader, Sink, Source, SplitId, Wake, WriteStatus,
-    Writer, WriterContext,
-};
-use headwater_core::{Epoch, Error, Record, Result, Timed};
+mod sink;
+mod source;
 
-use crate::job::{SINKS, folder};
-
-/// Number of the record of an attempt that [`Plant::DropRecord`] drops, on each worker.
-const DROPPED: u64 = 100;
-/// The epoch that [`Plant::DuplicateEpoch`] commits twice.
-const DOUBLED: Epoch = Epoch(3);
-/// Epochs of an attempt in which [`Plant::ManifestBeforeData`] lags behind.
-const LAGGING_EPOCHS: u32 = 6;
+pub use sink::{FaultySink, faulty_sink};
+pub use source::{FaultySource, faulty_source};
 
 macro_rules! plants {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -92,229 +81,6 @@ impl FromStr for Plant {
     }
 }
 
-/// Wraps the sink of the echo; without a plant it passes everything on.
-pub fn faulty_sink<S: Sink>(inner: S, out: &Path, plant: Option<Plant>) -> FaultySink<S> {
-    FaultySink { inner, dir: folder(out, SINKS[0]), plant }
-}
-
-/// See [`faulty_sink`].
-pub struct FaultySink<S> {
-    inner: S,
-    dir: PathBuf,
-    plant: Option<Plant>,
-}
-
-impl<S: Sink> Sink for FaultySink<S> {
-    type Record = S::Record;
-
-    fn validate(&self) -> Result<()> {
-        self.inner.validate()
-    }
-
-    fn guarantee(&self) -> Guarantee {
-        self.inner.guarantee()
-    }
-
-    fn writer(&self, cx: &WriterContext) -> Result<Box<dyn Writer<S::Record>>> {
-        let (inner, dir, plant) = (self.inner.writer(cx)?, self.dir.clone(), self.plant);
-        Ok(Box::new(FaultyWriter { inner, dir, plant, written: 0, epochs: 0, held: Vec::new() }))
-    }
-
-    fn committer(&self) -> Result<Option<Box<dyn Committer>>> {
-        let Some(inner) = self.inner.committer()? else { return Ok(None) };
-        Ok(Some(Box::new(FaultyCommitter { inner, dir: self.dir.clone(), plant: self.plant })))
-    }
-}
-
-struct FaultyWriter<T> {
-    inner: Box<dyn Writer<T>>,
-    dir: PathBuf,
-    plant: Option<Plant>,
-    written: u64,
-    epochs: u32,
-    held: Vec<Timed<T>>,
-}
-
-impl<T: Record> Writer<T> for FaultyWriter<T> {
-    fn write(&mut self, records: &mut Vec<Timed<T>>) -> Result<WriteStatus> {
-        let before = self.written;
-        self.written += records.len() as u64;
-        match self.plant {
-            Some(Plant::DropRecord) if (before..self.written).contains(&DROPPED) => {
-                records.remove((DROPPED - before) as usize);
-            }
-            Some(Plant::ManifestBeforeData) if self.epochs < LAGGING_EPOCHS => {
-                if let Some(last) = records.pop() {
-                    records.splice(0..0, self.held.drain(..));
-                    self.held.push(last);
-                }
-            }
-            Some(Plant::ManifestBeforeData) => _ = records.splice(0..0, self.held.drain(..)),
-            _ => {}
-        }
-        self.inner.write(records)
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.inner.flush()
-    }
-
-    fn prepare(&mut self, epoch: Epoch) -> Result<Vec<Committable>> {
-        self.epochs += 1;
-        let committables = self.inner.prepare(epoch)?;
-        match self.plant {
-            Some(Plant::CommitBeforeManifest) => {
-                publish(&self.dir, &committables)?;
-                Ok(committables)
-            }
-            Some(Plant::ReuseFileName) => committables.iter().map(|c| without_attempt(c)).collect(),
-            _ => Ok(committables),
-        }
-    }
-}
-
-struct FaultyCommitter {
-    inner: Box<dyn Committer>,
-    dir: PathBuf,
-    plant: Option<Plant>,
-}
-
-impl FaultyCommitter {
-    /// Makes way for parts whose name is taken.
-    fn replace(&self, committables: &[Committable]) -> Result<()> {
-        for committable in committables {
-            let part = decode(committable)?;
-            let staged = self.dir.join(".staging").join(text(&part, "staged")?);
-            let visible = self.dir.join(text(&part, "final")?);
-            if staged.exists() && visible.exists() {
-                fs::remove_file(&visible).map_err(|e| cannot("remove", &visible, e))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies staged parts and gives committables for the copies.
-    fn double(&self, committables: &[Committable]) -> Result<Vec<Committable>> {
-        let mut doubles = Vec::new();
-        for committable in committables {
-            let mut part = decode(committable)?;
-            let staged = text(&part, "staged")?;
-            let (double, staging) = (format!("double-{staged}"), self.dir.join(".staging"));
-            fs::copy(staging.join(&staged), staging.join(&double))
-                .map_err(|e| cannot("copy", &staging.join(&staged), e))?;
-            // As if another attempt had written the same epoch.
-            part["final"] = text(&part, "final")?.replace(".jsonl", "9.jsonl").into();
-            part["staged"] = double.into();
-            doubles.push(encode(&part)?);
-        }
-        Ok(doubles)
-    }
-}
-
-impl Committer for FaultyCommitter {
-    fn commit(&mut self, epoch: Epoch, committables: &[Committable]) -> Result<()> {
-        match self.plant {
-            Some(Plant::ReuseFileName) => self.replace(committables)?,
-            Some(Plant::DuplicateEpoch) if epoch == DOUBLED => {
-                let doubles = self.double(committables)?;
-                self.inner.commit(epoch, &doubles)?;
-            }
-            _ => {}
-        }
-        self.inner.commit(epoch, committables)
-    }
-
-    fn recover(&mut self, epoch: Epoch, committables: &[Committable]) -> Result<()> {
-        match self.plant {
-            Some(Plant::SkipCommitOnRestore) => self.inner.recover(epoch, &[]),
-            Some(Plant::KeepStaged) => self.inner.commit(epoch, committables),
-            Some(Plant::ReuseFileName) => {
-                self.replace(committables)?;
-                self.inner.recover(epoch, committables)
-            }
-            _ => self.inner.recover(epoch, committables),
-        }
-    }
-}
-
-/// Makes parts visible, behind the committer's back.
-fn publish(dir: &Path, committables: &[Committable]) -> Result<()> {
-    for committable in committables {
-        let part = decode(committable)?;
-        let staged = dir.join(".staging").join(text(&part, "staged")?);
-        let visible = dir.join(text(&part, "final")?);
-        fs::rename(&staged, &visible).map_err(|e| cannot("rename", &staged, e))?;
-    }
-    Ok(())
-}
-
-/// Takes epoch and attempt out of the name under which a part becomes visible.
-fn without_attempt(committable: &Committable) -> Result<Committable> {
-    let mut part = decode(committable)?;
-    let visible = text(&part, "final")?;
-    let ids: Vec<&str> = visible.trim_end_matches(".jsonl").split('-').collect();
-    if let [prefix, _epoch, worker, number, _attempt] = ids[..] {
-        part["final"] = format!("{prefix}-{worker}-{number}.jsonl").into();
-    }
-    encode(&part)
-}
-
-fn decode(committable: &Committable) -> Result<serde_json::Value> {
-    serde_json::from_slice(committable).map_err(|e| Error::internal("no part").because(e))
-}
-
-fn encode(part: &serde_json::Value) -> Result<Committable> {
-    serde_json::to_vec(part).map_err(|e| Error::internal("no part").because(e))
-}
-
-fn text(part: &serde_json::Value, field: &str) -> Result<String> {
-    let text = part[field].as_str().map(str::to_owned);
-    text.ok_or_else(|| Error::internal(format!("a part without {field:?}: {part}")))
-}
-
-fn cannot(what: &str, path: &Path, e: std::io::Error) -> Error {
-    Error::connector(format!("cannot {what} {}", path.display())).because(e)
-}
-
-/// Wraps the source; without a plant it passes everything on.
-pub fn faulty_source<S: Source>(inner: S, plant: Option<Plant>) -> FaultySource<S> {
-    FaultySource { inner, plant }
-}
-
-/// See [`faulty_source`].
-pub struct FaultySource<S> {
-    inner: S,
-    plant: Option<Plant>,
-}
-
-impl<S: Source> Source for FaultySource<S> {
-    type Record = S::Record;
-
-    fn validate(&self) -> Result<()> {
-        self.inner.validate()
-    }
-
-    fn splits(&self) -> Result<Vec<SplitId>> {
-        self.inner.splits()
-    }
-
-    fn open(
-        &self,
-        split: &SplitId,
-        position: Option<&Position>,
-        wake: Wake,
-    ) -> Result<Box<dyn Reader<S::Record>>> {
-        let at = position.and_then(|p| p.0.parse::<u64>().ok());
-        let wrong = match (self.plant, at) {
-            (Some(Plant::SkipRecordOnRestore), Some(at)) => Some(at + 1),
-            (Some(Plant::RepeatRecordOnRestore), Some(at)) => Some(at.saturating_sub(1)),
-            _ => None,
-        };
-        let wrong = wrong.map(|at| Position(at.to_string()));
-        self.inner.open(split, wrong.as_ref().or(position), wake)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -325,12 +91,5 @@ mod tests {
             assert_eq!(plant.name().parse::<Plant>(), Ok(*plant));
         }
         assert!("nothing".parse::<Plant>().unwrap_err().contains("drop-record"));
-    }
-
-    #[test]
-    fn a_name_loses_its_attempt() {
-        let part = |name: &str| serde_json::json!({"staged": "s", "final": name});
-        let stripped = without_attempt(&encode(&part("part-0000000007-1-0-12.jsonl")).unwrap());
-        assert_eq!(decode(&stripped.unwrap()).unwrap(), part("part-1-0.jsonl"));
     }
 }

@@ -1,7 +1,7 @@
 //! The job as a process: starting it, hearing from it, killing it.
 //!
-//! The job tells on stderr what it has come to, in lines that begin with [`MARK`]; everything it says
-//! there is kept in `job.log`. When it has finished it prints its counters on stdout.
+//! The job tells on stderr what it has come to, in lines that begin with [`MARK`]; everything it
+//! says there is kept in `job.log`. When it has finished it prints its counters on stdout.
 
 use std::fmt;
 use std::fs::OpenOptions;

@@ -1,9 +1,9 @@
 //! The process function of the job: running totals per key, by timers.
 //!
 //! Records are counted in buckets of event time, in a map; the timer at the end of a bucket adds it
-//! to the totals, in the key's own state, and emits them. So what is emitted does not depend on which
-//! records of later buckets have come by then. Late records are counted apart, and told by a last
-//! timer at the end of the input.
+//! to the totals, in the key's own state, and emits them. So what is emitted does not depend on
+//! which records of later buckets have come by then. Late records are counted apart, and told by a
+//! last timer at the end of the input.
 
 use headwater_core::{EventTime, Result};
 use headwater_operators::process::{Cx, MapState, Process, States};

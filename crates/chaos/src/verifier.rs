@@ -125,11 +125,8 @@ impl fmt::Display for Verdict {
             "sink", "expected", "found", "lost", "duplicated", "wrong", "files"
         )?;
         for s in &self.sinks {
-            let Findings { sink, expected, found, lost, duplicated, wrong, files, .. } = s;
-            writeln!(
-                f,
-                "{sink:<14} {expected:>10} {found:>10} {lost:>8} {duplicated:>11} {wrong:>8} {files:>6}"
-            )?;
+            write!(f, "{:<14} {:>10} {:>10} {:>8} ", s.sink, s.expected, s.found, s.lost)?;
+            writeln!(f, "{:>11} {:>8} {:>6}", s.duplicated, s.wrong, s.files)?;
         }
         let (of_windows, of_sessions) = self.late;
         let letters = self.dead_lettered;

@@ -1,9 +1,10 @@
 //! The input, as pure functions of a record's number: what the job reads and the verifier expects.
 //!
-//! Record `n` belongs to lane `n mod splits` (the split of the generator that gives it) and has about
-//! the event time `n / 2` ms. Most records are out of order by less than [`BOUND_MS`]; some are so by
-//! just about it, which makes them late by a millisecond or not at all, some by seconds. Times gather
-//! at the edges of windows, where mistakes of one would show. Some records are malformed.
+//! Record `n` belongs to lane `n mod splits` (the split of the generator that gives it) and has
+//! about the event time `n / 2` ms. Most records are out of order by less than [`BOUND_MS`]; some
+//! are so by just about it, which makes them late by a millisecond or not at all, some by seconds.
+//! Times gather at the edges of windows, where mistakes of one would show. Some records are
+//! malformed.
 //!
 //! What this does not do: decide what is late. That depends on the records before, see [`model`].
 //!

@@ -33,8 +33,8 @@ use foreground::Foreground;
 /// The `main` of a program that is one job: parses the command line, then runs the job or explains
 /// it.
 ///
-/// The job is named after the program unless `--job` says otherwise; checkpoints carry that name.
-/// Without a verb the program runs the job. Installs a logger, a panic hook and a Ctrl-C handler: the
+/// `name` is the job's; its checkpoints carry it, so keep it when the program is renamed. Without a
+/// verb the program runs the job. Installs a logger, a panic hook and a Ctrl-C handler: the
 /// first Ctrl-C stops with a checkpoint, the second ends the process.
 ///
 /// # Examples
@@ -47,16 +47,17 @@ use foreground::Foreground;
 /// }
 ///
 /// fn main() -> headwater::Exit {
-///     headwater::main(squares) // prog | prog run --workers 2 | prog explain
+///     headwater::main("squares", squares) // prog | prog run --workers 2 | prog explain
 /// }
 /// ```
-pub fn main(topology: impl FnOnce(&mut Job) -> Result<()>) -> Exit {
-    main_from(std::env::args_os(), topology)
+pub fn main(name: &str, topology: impl FnOnce(&mut Job) -> Result<()>) -> Exit {
+    main_from(std::env::args_os(), name, topology)
 }
 
 /// [`main()`] with given arguments, the first of which is the program's path.
 pub fn main_from(
     args: impl IntoIterator<Item = OsString>,
+    name: &str,
     topology: impl FnOnce(&mut Job) -> Result<()>,
 ) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
@@ -66,7 +67,6 @@ pub fn main_from(
         Err(error) => return print_usage_error(&error),
     };
     set_panic_hook();
-    let name = cli.job.clone().unwrap_or(program);
     let run = || {
         cli.log.init()?;
         let mut job = Job::new(name);
@@ -167,7 +167,7 @@ mod tests {
     fn a_job_runs_without_a_verb() {
         let out = collect::<u64>();
         let sink = out.clone();
-        let exit = main_from(args(&["--workers", "2", "-q"]), move |job| {
+        let exit = main_from(args(&["--workers", "2", "-q"]), "squares", move |job| {
             job.source("numbers", collection(vec![1u64, 2, 3])).map(|n| n * n).sink("out", sink);
             Ok(())
         });
@@ -183,9 +183,9 @@ mod tests {
             numbers.sink("out", blackhole());
             Ok(())
         };
-        assert_eq!(main_from(args(&["explain"]), two_names), Exit::USAGE);
-        assert_eq!(main_from(args(&["--wrong"]), two_names), Exit::USAGE);
-        assert_eq!(main_from(args(&["--help"]), two_names), Exit::OK);
+        assert_eq!(main_from(args(&["explain"]), "squares", two_names), Exit::USAGE);
+        assert_eq!(main_from(args(&["--wrong"]), "squares", two_names), Exit::USAGE);
+        assert_eq!(main_from(args(&["--help"]), "squares", two_names), Exit::OK);
         let fails = |job: &mut Job| {
             let numbers = job.source("numbers", collection(vec![1u64]));
             numbers
@@ -194,9 +194,12 @@ mod tests {
                 .sink("out", blackhole());
             Ok(())
         };
-        assert_eq!(main_from(args(&["run", "--restart", "none", "-q"]), fails), Exit::FAILED);
+        assert_eq!(
+            main_from(args(&["run", "--restart", "none", "-q"]), "squares", fails),
+            Exit::FAILED
+        );
         let refused = |_: &mut Job| Err(Error::connector("cannot reach \"orders\""));
-        assert_eq!(main_from(args(&[]), refused), Exit::UNREACHABLE);
+        assert_eq!(main_from(args(&[]), "squares", refused), Exit::UNREACHABLE);
     }
 
     #[test]

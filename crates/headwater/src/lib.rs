@@ -45,7 +45,7 @@
 //! # #[allow(unused)]
 //! fn main() -> headwater::Exit {
 //! #   if true { return test(); }
-//!     headwater::main(clicks_per_minute)
+//!     headwater::main("clicks", clicks_per_minute)
 //! }
 //! # fn test() -> headwater::Exit {
 //! #     let mut job = Job::new("clicks");

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
+use headwater_checkpoint::End;
 use headwater_core::{Epoch, Error};
 use timely::scheduling::SyncActivator;
 
@@ -23,6 +24,8 @@ pub(crate) struct Control {
     closing: AtomicU64,
     /// The last epoch; `u64::MAX` while there is no end in sight.
     last: AtomicU64,
+    /// Whether the last epoch ends a job that can go on, so its input has not ended.
+    stopping: AtomicBool,
     reading: AtomicU8,
     abort: AtomicBool,
     failure: Mutex<Option<Error>>,
@@ -34,6 +37,7 @@ impl Control {
         Control {
             closing: AtomicU64::new(restored.0),
             last: AtomicU64::new(u64::MAX),
+            stopping: AtomicBool::new(false),
             reading: AtomicU8::new(0),
             abort: AtomicBool::new(false),
             failure: Mutex::new(None),
@@ -53,9 +57,10 @@ impl Control {
         }
     }
 
-    /// Tells all groups to close `epoch`, and whether it is the last one.
-    pub(crate) fn close(&self, epoch: Epoch, last: bool) {
-        if last {
+    /// Tells all groups to close `epoch`, and whether and why it is the last one.
+    pub(crate) fn close(&self, epoch: Epoch, last: Option<End>) {
+        if let Some(end) = last {
+            self.stopping.store(end == End::Stopped, SeqCst);
             self.last.store(epoch.0, SeqCst);
         }
         self.closing.store(epoch.0, SeqCst);
@@ -65,6 +70,11 @@ impl Control {
     /// The newest epoch that is to be closed.
     pub(crate) fn closing(&self) -> Epoch {
         Epoch(self.closing.load(SeqCst))
+    }
+
+    /// Whether the attempt ends before its inputs do, to go on later.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(SeqCst)
     }
 
     /// Whether no epoch follows `epoch`.

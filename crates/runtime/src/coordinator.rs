@@ -124,7 +124,7 @@ impl Coordinator {
                 self.epoch_opened = Instant::now();
                 self.epoch_bytes = 0;
                 tracing::debug!(epoch = barrier_of.0, ?last, "closing epoch");
-                self.shared.control.close(barrier_of, last.is_some());
+                self.shared.control.close(barrier_of, last);
             }
             Decision::WriteManifest { epoch, last } => {
                 let manifest = self.manifest(epoch, last);

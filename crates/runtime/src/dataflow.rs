@@ -1,13 +1,14 @@
 //! Builds the timely dataflow of one worker: one timely operator per group, one stream per edge.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use headwater_checkpoint::Restored;
 use headwater_connect::Wake;
-use headwater_core::{Epoch, KeyGroupRange, Result};
+use headwater_core::{Epoch, Error, KeyGroupRange, Result};
 use headwater_topology::{Chain, ChainInit, NodeKind, OperatorMetrics, OperatorTotals, Partitioning, Topology};
 use timely::container::NoopBuilder;
 use timely::dataflow::operators::generic::OutputBuilder;
@@ -16,7 +17,7 @@ use timely::dataflow::{Scope, Stream};
 use timely::scheduling::{Activator, SyncActivator};
 use timely::worker::Worker;
 
-use crate::group::{GroupState, Shared};
+use crate::group::{GroupState, Shared, panic_message};
 use crate::held_back::HeldBack;
 use crate::moment::Moment;
 use crate::outbox::Outbox;
@@ -200,20 +201,14 @@ fn group_state(
         wake: wake.clone(),
     })?;
     chain.set_now(blueprint.shared.clock.now());
-    restore(blueprint, &mut chain, worker)?;
-    let mut sources = Vec::new();
-    for id in &group.nodes {
-        let node = topology.node(*id);
-        if let (NodeKind::Source { source, .. }, Some(splits), Some(member)) =
-            (&node.kind, blueprint.splits.get(&id.0), chain.member(&node.name))
-        {
-            let (source, splits) = (Arc::clone(source), Arc::clone(splits));
-            let mut driver =
-                SourceDriver::new(node.name.clone(), source, splits, worker, wake.clone(), member);
-            driver.take_splits(&mut chain, std::time::Duration::ZERO)?;
-            sources.push(driver);
-        }
-    }
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        restore(blueprint, &mut chain, worker)?;
+        open_sources(blueprint, group, &mut chain, worker, &wake)
+    }));
+    let sources = opened.unwrap_or_else(|panic| {
+        let (step, message) = (chain.at_work().0, panic_message(panic.as_ref()));
+        Err(Error::user(format!("step {step:?} panicked before it ran: {message}")))
+    })?;
     let outboxes = group.leaving.iter().map(|edge| {
         let partitioner = match &topology.edges[*edge].partitioning {
             Partitioning::Forward => None,
@@ -240,6 +235,30 @@ fn group_state(
         blocked_since: None,
         chain,
     })
+}
+
+/// Opens the splits of this worker and tells the steps behind them.
+fn open_sources(
+    blueprint: &Blueprint,
+    group: &Group,
+    chain: &mut Chain,
+    worker: usize,
+    wake: &Wake,
+) -> Result<Vec<SourceDriver>> {
+    let mut sources = Vec::new();
+    for id in &group.nodes {
+        let node = blueprint.topology.node(*id);
+        if let (NodeKind::Source { source, .. }, Some(splits), Some(member)) =
+            (&node.kind, blueprint.splits.get(&id.0), chain.member(&node.name))
+        {
+            let (source, splits) = (Arc::clone(source), Arc::clone(splits));
+            let mut driver =
+                SourceDriver::new(node.name.clone(), source, splits, worker, wake.clone(), member);
+            driver.take_splits(chain, std::time::Duration::ZERO)?;
+            sources.push(driver);
+        }
+    }
+    Ok(sources)
 }
 
 /// Puts back what the checkpoint holds for this worker's key groups.

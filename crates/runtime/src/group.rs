@@ -86,10 +86,9 @@ impl GroupState {
             Err(panic) => {
                 let (operator, at) = self.chain.at_work();
                 let message = panic_message(panic.as_ref());
-                Error::user(format!(
-                    "operator {operator:?} panicked at record {} of its batch: {message}",
-                    at + 1
-                ))
+                let place = at.map(|at| format!(" at record {} of its batch", at + 1));
+                let place = place.unwrap_or_default();
+                Error::user(format!("operator {operator:?} panicked{place}: {message}"))
                 .hint("the attempt is restarted from the last checkpoint, if the restart strategy allows")
             }
         };
@@ -168,7 +167,10 @@ impl GroupState {
     /// (3) Watermarks and barriers, until nothing moves.
     fn advance(&mut self, frontiers: &[MutableAntichain<Moment>]) -> Result<()> {
         loop {
-            for (input, edge) in self.arriving.iter().enumerate() {
+            // A job that is stopped goes on later. Groups that are done with it no longer hold the
+            // frontier, so from here on it says nothing of event time.
+            let stopping = self.shared.control.is_stopping();
+            for (input, edge) in self.arriving.iter().enumerate().filter(|_| !stopping) {
                 let reached = frontier(&frontiers[input]).map_or(EventTime::MAX, |m| m.watermark);
                 let held = self.held.watermark(input).unwrap_or(EventTime::MAX);
                 self.chain.set_edge_watermark(*edge, reached.min(held));

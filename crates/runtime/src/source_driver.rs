@@ -101,6 +101,7 @@ impl SourceDriver {
                 None
             } else {
                 let wake = self.wake.clone();
+                chain.enter_source(self.member);
                 let opened = self.source.open(&state.id, state.position.as_ref(), wake);
                 let place = || format!("source {:?}, split {:?}", self.name, state.id.0);
                 Some(opened.map_err(|e| e.within(place()))?)
@@ -167,6 +168,7 @@ impl SourceDriver {
             return Ok(Next::After(ALIGNMENT_POLL));
         }
         let place = |name: &str| format!("source {name:?}, split {:?}", split.state.id.0);
+        chain.enter_source(self.member);
         let chunk =
             reader.read(max, elapsed, now, split.tag).map_err(|e| e.within(place(&self.name)))?;
         let gave = chunk.batch.len() + chunk.bad.len();

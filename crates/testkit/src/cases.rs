@@ -68,13 +68,14 @@ use script::Script;
 /// Environment variable that makes expectations be rewritten.
 const BLESS: &str = "HEADWATER_BLESS";
 
+type Build = dyn Fn(&mut Job) -> Result<()>;
 type Send = fn(&mut Driver, &str, Option<&str>, &[String]) -> Result<()>;
 type Take = fn(&mut Driver, &str) -> Result<Vec<String>>;
 
 /// A job that cases can name, with the types of its ends.
 pub struct CaseJob {
     name: String,
-    build: Box<dyn Fn(&mut Job) -> Result<()>>,
+    build: Box<Build>,
     sources: BTreeMap<String, Send>,
     sinks: BTreeMap<String, Take>,
 }

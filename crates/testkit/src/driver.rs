@@ -2,7 +2,7 @@
 //!
 //! The job's sources are never opened: the test takes their place and pushes records. Its sinks are
 //! replaced by collectors. Everything between is what the runtime runs. Each thing a test does to
-//! the job is an [`Input`]; inputs are kept until a durable checkpoint covers them, as a real source
+//! the job is an `Input`; inputs are kept until a durable checkpoint covers them, as a real source
 //! would keep its records, so a crash at any moment can be answered by restoring and replaying.
 //!
 //! Invariants: an input is in the log before it is applied; when a method returns, everything that
@@ -11,11 +11,12 @@
 //!
 //! [`Driver`] returns errors; [`TestJob`](crate::TestJob) is the same for tests, which panics.
 //!
-//! Reading order: [`input`] → [`splits`] → [`checkpoint`] → [`restart`] → [`chaos`].
+//! Reading order: `input` → `splits` → `checkpoint` → `restart` → `chaos`; `look` is what a test sees of the job.
 
 mod chaos;
 mod checkpoint;
 mod input;
+mod look;
 mod restart;
 mod splits;
 
@@ -28,7 +29,7 @@ use headwater_api::Job;
 use headwater_connect::{BadRecord, Wake};
 use headwater_core::{Batch, Epoch, Error, EventTime, ProcessingTime, Record, Result, Timed};
 use headwater_topology::{
-    Chain, ChainInit, DEAD_LETTERS, NodeId, NodeKind, OperatorMetrics, OperatorTotals, Topology,
+    Chain, ChainInit, DEAD_LETTERS, NodeId, NodeKind, OperatorMetrics, Topology,
 };
 
 use crate::event_time_step::{Forced, wrap_steps};
@@ -55,8 +56,6 @@ pub struct Driver {
     chain: Chain,
     metrics: Vec<Arc<OperatorMetrics>>,
     sources: Vec<SourceState>,
-    /// Number of the next split tag; never used twice.
-    next_tag: u32,
     sinks: BTreeMap<String, SinkLog>,
     forced: Arc<Forced>,
     now: ProcessingTime,
@@ -106,7 +105,6 @@ impl Driver {
             chain,
             metrics,
             sources,
-            next_tag: 0,
             sinks,
             forced,
             now: start,
@@ -228,77 +226,6 @@ impl Driver {
     pub fn advance(&mut self, duration: Duration) -> Result<()> {
         let to = self.now + duration;
         self.step(Input::Advance { to })
-    }
-
-    /// Takes out what has arrived at a sink, in order of arrival.
-    ///
-    /// # Errors
-    /// There is no such sink, or its records are of another type.
-    pub fn take<T: Record>(&mut self, sink: &str) -> Result<Vec<Timed<T>>> {
-        let log = self.sinks.get(sink).ok_or_else(|| {
-            let names: Vec<&str> = self.sinks.keys().map(String::as_str).collect();
-            no_such("sink", sink, &names)
-        })?;
-        log.take()
-    }
-
-    /// The counters of a step, added up over attempts as the runtime does.
-    ///
-    /// # Errors
-    /// There is no such step.
-    pub fn totals(&self, step: &str) -> Result<OperatorTotals> {
-        Ok(self.metrics[self.step_at(step)?].totals())
-    }
-
-    /// The event time that a step has reached: of an `event_time` step, what it generated.
-    ///
-    /// # Errors
-    /// There is no such step.
-    pub fn watermark_at(&self, step: &str) -> Result<EventTime> {
-        let reached = &self.metrics[self.step_at(step)?].watermark;
-        Ok(EventTime(reached.load(std::sync::atomic::Ordering::Relaxed)))
-    }
-
-    /// Number of entries of keyed state that a step holds.
-    ///
-    /// # Errors
-    /// There is no such step.
-    pub fn state_entries(&mut self, step: &str) -> Result<usize> {
-        self.step_at(step)?;
-        let tables = self.chain.tables();
-        let own = tables.iter().filter(|(name, _)| *name == step);
-        Ok(own.map(|(_, table)| table.len()).sum())
-    }
-
-    /// Whether some step asks not to read the split now, as it is too far ahead of others.
-    ///
-    /// # Errors
-    /// There is no such source or it has ended.
-    pub fn holds_back(&mut self, source: &str, split: &str) -> Result<bool> {
-        let (source, split) = self.place(source, Some(split))?;
-        let tag = self.sources[source].split(&split).map(|s| s.tag);
-        Ok(tag.is_some_and(|tag| self.chain.holds_back(tag)))
-    }
-
-    /// Where the clock stands.
-    pub fn now(&self) -> ProcessingTime {
-        self.now
-    }
-
-    /// The topology that is run, its sinks replaced.
-    pub fn topology(&self) -> &Topology {
-        &self.topology
-    }
-
-    fn step_at(&self, step: &str) -> Result<usize> {
-        let nodes = &self.topology.nodes;
-        if step == DEAD_LETTERS {
-            return Ok(nodes.len());
-        }
-        nodes.iter().position(|n| n.name == step).ok_or_else(|| {
-            let names: Vec<&str> = nodes.iter().map(|n| n.name.as_str()).collect();
-            no_such("step", step, &names)
-        })
     }
 }
 

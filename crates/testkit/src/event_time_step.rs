@@ -1,9 +1,8 @@
 //! What the driver puts around each `event_time` step, so that a test can move event time itself.
 //!
-//! Two things: the step's watermark is at least what [`Forced`] says; and it hears only of splits of
-//! the sources before it, as all sources of a job are in one chain here. Lateness is judged inside,
-//! by the times in the records alone; what is behind a forced watermark is late for windows, whose
-//! judgement also looks at the watermark, but does not carry a `late_by`.
+//! The step's watermark is at least what [`Forced`] says. Lateness is judged inside, by the times in
+//! the records alone; what is behind a forced watermark is late for windows, whose judgement also
+//! looks at the watermark, but does not carry a `late_by`.
 //!
 //! Every method of [`Operator`] must be passed on here.
 
@@ -17,17 +16,6 @@ use headwater_topology::{NodeId, NodeKind, Topology};
 
 /// Label of the steps that generate watermarks.
 const EVENT_TIME: &str = "event_time";
-/// Bits of a split tag that number the splits of one source; the others name the source.
-const SPLIT_BITS: u32 = 16;
-
-/// The tag of a source's split.
-pub(crate) fn split_tag(source: NodeId, number: u32) -> SplitTag {
-    SplitTag((source.0 as u32) << SPLIT_BITS | number & ((1 << SPLIT_BITS) - 1))
-}
-
-fn source_of(tag: SplitTag) -> NodeId {
-    NodeId((tag.0 >> SPLIT_BITS) as usize)
-}
 
 /// How far a test has forced the event time of each source; by node.
 pub(crate) struct Forced {
@@ -140,12 +128,10 @@ impl Operator for EventTimeStep {
         self.inner.restored()
     }
     fn on_split(&mut self, split: SplitTag, event: SplitEvent<'_>) {
-        if self.sources.contains(&source_of(split)) {
-            self.inner.on_split(split, event);
-        }
+        self.inner.on_split(split, event);
     }
     fn holds_back(&self, split: SplitTag) -> bool {
-        self.sources.contains(&source_of(split)) && self.inner.holds_back(split)
+        self.inner.holds_back(split)
     }
     fn flush(&mut self, cx: &mut OperatorContext) -> Result<()> {
         self.inner.flush(cx)

@@ -1,7 +1,7 @@
 //! Keyed state as text, read from the segments of checkpoints by the schemas of its tables.
 //!
 //! A schema says what bytes mean (see `headwater_core::Schema`), so no type is needed. Where it could
-//! not be traced, bytes are shown in hexadecimal.
+//! not be traced, or does not describe what is there, bytes are shown in hexadecimal.
 
 mod postcard_text;
 
@@ -25,9 +25,10 @@ pub(crate) fn dump(segments: &[Bytes], step: &str, tables: &[TableInfo]) -> Resu
             (Shape::of(&table.key), Shape::of(&table.namespace), Shape::of(&table.value));
         let mut of_table = Vec::with_capacity(entries.len());
         for (key_bytes, value_bytes) in &entries {
-            let line = entry(&table.name, [&key, &namespace, &value], key_bytes, value_bytes);
-            of_table
-                .push(line.map_err(|e| e.within(format!("state {:?} of {step:?}", table.name)))?);
+            let shapes = [&key, &namespace, &value];
+            let line = entry(&table.name, shapes, key_bytes, value_bytes)
+                .or_else(|_| entry(&table.name, [&Shape::Opaque; 3], key_bytes, value_bytes))?;
+            of_table.push(line);
         }
         of_table.sort();
         lines.append(&mut of_table);
@@ -62,7 +63,7 @@ fn entry(
 ) -> Result<String> {
     let mut line = format!("{table} ");
     key.show(&mut key_bytes, &mut line)?;
-    if !namespace.is_unit() {
+    if !namespace.is_unit() && !key.is_opaque() {
         line.push(' ');
         namespace.show(&mut key_bytes, &mut line)?;
     }

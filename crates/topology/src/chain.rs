@@ -161,10 +161,16 @@ impl Chain {
         self.now = now;
     }
 
-    /// The step that is, or was last, at work, and the index of the record in its batch: for the
-    /// message when it panics.
-    pub fn at_work(&self) -> (&str, usize) {
-        (&self.members[self.current].name, self.cx.at)
+    /// The step that is, or was last, at work, and the index of the record in its batch if it works on
+    /// one: for the message when it panics.
+    pub fn at_work(&self) -> (&str, Option<usize>) {
+        (&self.members[self.current].name, record_at(&self.cx))
+    }
+
+    /// Notes that a source is about to be opened or read, for [`Chain::at_work`].
+    pub fn enter_source(&mut self, source: usize) {
+        self.current = source;
+        self.cx.at = NO_RECORD;
     }
 
     /// The member that is the given node's instance.
@@ -235,8 +241,9 @@ impl Chain {
             Body::Source { .. } => return Ok(()),
         };
         self.cx.enter(self.now, m.watermark_in, split);
+        self.cx.at = NO_RECORD;
         let start = Instant::now();
-        f(op, &mut self.cx).map_err(|e| located(e, &m.name, self.cx.at, records))?;
+        f(op, &mut self.cx).map_err(|e| located(e, &m.name, record_at(&self.cx), records))?;
         add(&m.metrics.busy_ns, start.elapsed().as_nanos() as u64);
         add(&m.metrics.records_in, records as u64);
         count(&m.metrics, &mut self.cx);
@@ -408,6 +415,7 @@ impl Chain {
     pub fn on_split_of(&mut self, source: usize, split: SplitTag, event: SplitEvent<'_>) {
         for at in 0..self.members[source].downstream.len() {
             let member = self.members[source].downstream[at];
+            self.current = member;
             if let Body::Operator(op) = &mut self.members[member].body {
                 op.on_split(split, event);
             }
@@ -433,7 +441,9 @@ impl Chain {
     /// Only when `backlog() == 0` and the previous snapshot is fully encoded.
     pub fn barrier(&mut self, epoch: Epoch) -> Result<Vec<OperatorSnapshot>> {
         let mut snapshots = Vec::with_capacity(self.members.len());
-        for m in &mut self.members {
+        self.cx.at = NO_RECORD;
+        for (member, m) in self.members.iter_mut().enumerate() {
+            self.current = member;
             let mut snapshot = OperatorSnapshot { uid: m.name.clone(), ..Default::default() };
             let within = |e: Error| e.within(format!("checkpoint of {:?}", m.name));
             match &mut m.body {
@@ -630,11 +640,21 @@ fn set_input(inputs: &mut [(usize, Watermark)], edge: usize, watermark: Watermar
     }
 }
 
-fn located(e: Error, operator: &str, at: usize, records: usize) -> Error {
-    match records {
-        0 => e.within(format!("operator {operator:?}")),
-        n => e.within(format!("operator {operator:?}, record {} of {n} in its batch", at + 1)),
-    }
+/// What a context's `at` is while its operator works on no particular record: in a timer, in a sink.
+const NO_RECORD: usize = usize::MAX;
+
+fn record_at(cx: &OperatorContext) -> Option<usize> {
+    Some(cx.at).filter(|at| *at != NO_RECORD)
+}
+
+fn located(e: Error, operator: &str, at: Option<usize>, records: usize) -> Error {
+    let place = match at {
+        Some(at) if records > 0 => {
+            format!("operator {operator:?}, record {} of {records} in its batch", at + 1)
+        }
+        _ => format!("operator {operator:?}"),
+    };
+    e.within(place)
 }
 
 fn add(counter: &std::sync::atomic::AtomicU64, n: u64) {

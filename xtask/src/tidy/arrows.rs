@@ -14,7 +14,11 @@ const ARROWS: &[Arrow] = &[
     ("operators", &["core", "state"], &[]),
     ("topology", &["core", "state", "checkpoint", "connect", "operators"], &[]),
     ("api", &["core", "state", "connect", "operators", "topology"], &[]),
-    ("runtime", &["core", "state", "checkpoint", "connect", "operators", "topology"], &["api"]),
+    (
+        "runtime",
+        &["core", "state", "checkpoint", "connect", "operators", "topology"],
+        &["api", "files"],
+    ),
     ("testkit", &["core", "state", "checkpoint", "connect", "operators", "topology", "api"], &[]),
     (
         "headwater",

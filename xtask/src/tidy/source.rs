@@ -18,8 +18,16 @@ const PRINTS: &[&str] = &[
     concat!("eprint", "!("),
 ];
 
-/// Programs, which may write to the terminal: crates, or folders of programs within one.
-const PROGRAMS: &[&str] = &["crates/cli/", "xtask/", "examples/"];
+/// What may write to the terminal, by the beginning of the path: programs, and what is the main
+/// function of its user's program or test.
+const PROGRAMS: &[&str] = &[
+    "crates/cli/",
+    "crates/headwater/src/cli",
+    "crates/headwater/src/exit.rs",
+    "crates/testkit/src/cases.rs",
+    "examples/",
+    "xtask/",
+];
 
 /// The rules of this file.
 pub fn check(tree: &Tree) -> Vec<Finding> {

@@ -2,6 +2,8 @@
 //!
 //! `HEADWATER_SLOW_TESTS=1` asks for the long forms.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test that calls them")]
+
 mod crashes;
 mod plants;
 mod support;

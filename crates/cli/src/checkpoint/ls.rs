@@ -23,7 +23,7 @@ pub(super) fn table(all: &[Listing]) -> String {
     for listing in all {
         match &listing.checkpoint {
             Ok(c) => table.add_row(row(c)),
-            Err(e) => table.add_row(vec![listing.seq.to_string(), format!("DAMAGED: {e}")]),
+            Err(_) => table.add_row([listing.seq.to_string(), "DAMAGED".to_owned()]),
         };
     }
     for number in [0, 2, 4, 5, 6] {
@@ -31,7 +31,9 @@ pub(super) fn table(all: &[Listing]) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    format!("{table}\n")
+    let damaged = all.iter().filter_map(|listing| listing.checkpoint.as_ref().err());
+    let damaged: String = damaged.map(|e| format!("damaged: {e}\n")).collect();
+    format!("{table}\n{damaged}")
 }
 
 fn row(c: &CheckpointSummary) -> Vec<String> {
@@ -95,8 +97,37 @@ mod tests {
 
     #[test]
     fn damage_is_part_of_the_list() {
-        expect![[r#""#]].assert_eq(&table(&listings()));
+        expect![[r#"
+            ┌─────┬────────────┬───────┬──────────────────────────┬───────┬───────┬─────────┬──────────┐
+            │ seq ┆ kind       ┆ epoch ┆ written                  ┆  size ┆ files ┆ entries ┆          │
+            ╞═════╪════════════╪═══════╪══════════════════════════╪═══════╪═══════╪═════════╪══════════╡
+            │  12 ┆ checkpoint ┆     9 ┆ 2023-11-14T22:13:20.250Z ┆ 52 kB ┆     4 ┆   1 234 ┆ finished │
+            │  11 ┆ DAMAGED    ┆       ┆                          ┆       ┆       ┆         ┆          │
+            └─────┴────────────┴───────┴──────────────────────────┴───────┴───────┴─────────┴──────────┘
+            damaged: manifest "x/11.json" is damaged (bytes 0..40)
+        "#]].assert_eq(&table(&listings()));
         let json = json(&Location::memory().unwrap(), &listings());
-        expect![[r#""#]].assert_eq(&format!("{json:#}"));
+        expect![[r#"
+            {
+              "checkpoints": [
+                {
+                  "attempt": 3,
+                  "bytes": 52000,
+                  "created": "2023-11-14T22:13:20.250Z",
+                  "entries": 1234,
+                  "epoch": 9,
+                  "finished": true,
+                  "kind": "checkpoint",
+                  "segments": 4,
+                  "seq": 12
+                },
+                {
+                  "damaged": "manifest \"x/11.json\" is damaged (bytes 0..40)",
+                  "seq": 11
+                }
+              ],
+              "location": "memory:"
+            }"#]]
+        .assert_eq(&format!("{json:#}"));
     }
 }

@@ -175,7 +175,32 @@ mod tests {
             key_groups: 900,
         };
         let detail = CheckpointDetail { manifest: m, states: vec![state] };
-        expect![[r#""#]].assert_eq(&text(&detail));
+        expect![[r#"
+            job         orders
+            checkpoint  42 (checkpoint), epoch 7
+            written     2023-11-14T22:13:20.250Z
+            by attempt  40 (host-1)
+            workers     2, 1024 key groups
+            files       0, 0 B
+            entries     0, replaced and removed ones included
+
+            keyed states
+            ┌────────┬─────────┬─────────┬───────┬────────────┐
+            │ step   ┆ state   ┆ entries ┆  size ┆ key groups │
+            ╞════════╪═════════╪═════════╪═══════╪════════════╡
+            │ counts ┆ windows ┆   1 500 ┆ 41 kB ┆        900 │
+            └────────┴─────────┴─────────┴───────┴────────────┘
+
+            steps
+            ┌──────────────┬───────┬─────┬──────────┬──────┬───────────────┬─────────┬───────────┐
+            │ step         ┆    in ┆ out ┆ filtered ┆ late ┆ dead-lettered ┆ dropped ┆ own state │
+            ╞══════════════╪═══════╪═════╪══════════╪══════╪═══════════════╪═════════╪═══════════╡
+            │ orders       ┆ 1 000 ┆   0 ┆        0 ┆    0 ┆             0 ┆       0 ┆  2 × 20 B │
+            │ counts       ┆     0 ┆   0 ┆        0 ┆    3 ┆             0 ┆       0 ┆           │
+            │ dead-letters ┆     2 ┆   0 ┆        0 ┆    0 ┆             0 ┆       0 ┆           │
+            └──────────────┴───────┴─────┴──────────┴──────┴───────────────┴─────────┴───────────┘
+        "#]]
+        .assert_eq(&text(&detail));
         let json = json(&detail);
         assert_eq!(json["operators"]["orders"], json!({ "parts": 2, "bytes": 40 }));
         assert_eq!(json["states"][0]["entries"], 1_500);

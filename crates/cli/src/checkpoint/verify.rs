@@ -96,9 +96,16 @@ mod tests {
             || Error::state("segment \"a.seg\" is damaged (bytes 8..40)").hint("restore it");
         report.damaged = (0..4).map(|n| (format!("state/{n}.seg"), error())).collect();
         report.orphans = vec!["segments/9/old.seg".into()];
-        expect![[r#""#]].assert_eq(&judge(&location, &report).unwrap_err().to_string());
+        expect![[r#"4 of 12 files in "memory:" are damaged: "state/0.seg", "state/1.seg", "state/2.seg" and more"#]].assert_eq(&judge(&location, &report).unwrap_err().to_string());
         report.damaged.truncate(1);
-        expect![[r#""#]].assert_eq(&text(&report));
+        expect![[r#"
+            damaged: state/0.seg
+              segment "a.seg" is damaged (bytes 8..40)
+                help: restore it
+            left over: 1 files belong to no checkpoint; the next start deletes them
+            1 of 12 files are damaged
+        "#]]
+        .assert_eq(&text(&report));
         assert_eq!(json(&report)["damaged"][0]["file"], "state/0.seg");
     }
 }

@@ -105,7 +105,16 @@ mod tests {
             window: Window::new(start, start + Duration::from_secs(5)),
             lots: vec![lot(12_300, 46_118, 99_841_205), lot(12_204, 17, 1)],
         };
-        expect![[r#""#]].assert_eq(&table(&ranking));
+        expect![[r#"
+            bids from 22:13:20.000 to 22:13:25.000
+            ┌───────┬─────────┬────────┬────────────┐
+            │ place ┆ auction ┆   bids ┆  top price │
+            ╞═══════╪═════════╪════════╪════════════╡
+            │     1 ┆   12300 ┆ 46 118 ┆ 998 412.05 │
+            │     2 ┆   12204 ┆     17 ┆       0.01 │
+            └───────┴─────────┴────────┴────────────┘
+        "#]]
+        .assert_eq(&table(&ranking));
     }
 
     #[test]
@@ -124,10 +133,11 @@ mod tests {
                 ..CheckpointStats::default()
             },
         };
-        expect![[r#""#]].assert_eq(&status.line());
+        expect!["28 rows · watermark 22:13:20.250 (1.1 s behind) · in 201 k/s · out 12/s · checkpoint 3 ok, 41 kB, 9 ms"].assert_eq(&status.line());
         status.checkpoints = CheckpointStats::default();
         status.watermark = EventTime::MIN;
-        expect![[r#""#]].assert_eq(&status.line());
+        expect!["28 rows · watermark none yet · in 201 k/s · out 12/s · no checkpoint yet"]
+            .assert_eq(&status.line());
         status.checkpoints.failed = 2;
         assert!(status.line().contains("2 failed"));
     }

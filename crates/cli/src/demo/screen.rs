@@ -90,7 +90,7 @@ impl Screen {
     /// Says why nothing is shown; a frame shows it by itself.
     pub(super) fn explain(&mut self, why: &Why) {
         if !matches!(self.mode, Mode::Live { .. }) {
-            self.note(&why.to_string());
+            self.note(&silence(self.rows, why));
         }
     }
 
@@ -103,7 +103,7 @@ impl Screen {
         let status = clip(&status, width);
         let dim = if *colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
         frame.push_str(&format!("{}{status}{}\n", dim.0, dim.1));
-        for line in why.map(Why::to_string).iter().chain(note.as_ref()) {
+        for line in why.map(|why| silence(self.rows, why)).iter().chain(note.as_ref()) {
             frame.push_str(&format!("{}\n", clip(line, width)));
         }
         // Up to where the last frame began, and away with it.
@@ -117,6 +117,13 @@ impl Screen {
         if let Mode::Live { drawn, .. } = &mut self.mode {
             *drawn = 0;
         }
+    }
+}
+
+fn silence(rows: u64, why: &Why) -> String {
+    match rows {
+        0 => format!("no result yet: {why}"),
+        _ => format!("no new result: {why}"),
     }
 }
 
@@ -160,6 +167,14 @@ mod tests {
     use crate::demo::job::Lot;
 
     #[test]
+    fn silence_is_explained() {
+        let why = Why::NoInput;
+        let reason = "source \"auction house\" has given no event";
+        assert_eq!(silence(0, &why), format!("no result yet: {reason}"));
+        assert_eq!(silence(9, &why), format!("no new result: {reason}"));
+    }
+
+    #[test]
     fn rows_are_lines() {
         let start = EventTime(1_700_000_000_000);
         let ranking = Ranking {
@@ -169,7 +184,14 @@ mod tests {
                 Lot { auction: 9, bids: 4, top_cents: 5 },
             ],
         };
-        expect![[r#""#]].assert_eq(&plain(&ranking));
-        expect![[r#""#]].assert_eq(&json(&ranking));
+        expect![[r#"
+            22:13:20.000 to 22:13:25.000  place  1  auction 12300  bids 461  top 998.41
+            22:13:20.000 to 22:13:25.000  place  2  auction 9  bids 4  top 0.05
+        "#]]
+        .assert_eq(&plain(&ranking));
+        expect![[r#"
+            {"window_start":"2023-11-14T22:13:20.000Z","window_end":"2023-11-14T22:13:25.000Z","place":1,"auction":12300,"bids":461,"top_price_cents":99841}
+            {"window_start":"2023-11-14T22:13:20.000Z","window_end":"2023-11-14T22:13:25.000Z","place":2,"auction":9,"bids":4,"top_price_cents":5}
+        "#]].assert_eq(&json(&ranking));
     }
 }

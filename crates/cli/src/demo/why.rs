@@ -57,7 +57,6 @@ fn next_close(watermark: EventTime) -> EventTime {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no result yet: ")?;
         match *self {
             Why::Restarted { times: 1 } => f.write_str("the job has failed and is restarted"),
             Why::Restarted { times } => {
@@ -88,15 +87,15 @@ mod tests {
             change(&mut now);
             Why::of(&then, &now).to_string()
         };
-        let open = "no result yet: window closes at watermark 22:13:20.999, now 22:13:20.250";
+        let open = "window closes at watermark 22:13:20.999, now 22:13:20.250";
         assert_eq!(why(&|_| ()), open);
-        let none = "no result yet: there is no watermark, as no event has a time yet";
+        let none = "there is no watermark, as no event has a time yet";
         assert_eq!(why(&|s| s.operators[3].watermark = EventTime::MIN), none);
-        let backlog = "no result yet: 7 records wait for a slow step";
+        let backlog = "7 records wait for a slow step";
         assert_eq!(why(&|s| s.operators[3].backlog = 7), backlog);
-        let input = "no result yet: source \"auction house\" has given no event";
+        let input = "source \"auction house\" has given no event";
         assert_eq!(why(&|s| s.operators[0].totals.records_in -= 1), input);
-        let restarted = "no result yet: the job has failed and been restarted 2 times";
+        let restarted = "the job has failed and been restarted 2 times";
         assert_eq!(why(&|s| s.restarts += 2), restarted);
     }
 

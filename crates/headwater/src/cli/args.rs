@@ -14,11 +14,8 @@ use crate::metrics_http::check_address;
 
 /// Runs or explains this job.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = false)]
+#[command(disable_version_flag = true)]
 pub(crate) struct Cli {
-    /// Name of the job, which its checkpoints carry [default: name of the program]
-    #[arg(long, value_name = "NAME", global = true, env = "HEADWATER_JOB")]
-    pub(crate) job: Option<String>,
     #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(subcommand)]
@@ -184,8 +181,7 @@ fn loopback(text: &str) -> std::result::Result<SocketAddr, String> {
 
 /// Puts the verb `run` behind the program's name when there is no verb: `prog --workers 2`.
 pub(crate) fn with_default_verb(mut args: Vec<OsString>) -> Vec<OsString> {
-    const OTHERS: [&str; 9] =
-        ["run", "explain", "describe", "help", "-h", "--help", "-V", "--version", "--"];
+    const OTHERS: [&str; 6] = ["run", "explain", "describe", "help", "-h", "--help"];
     let given = args.iter().skip(1);
     let flag = |arg: Option<&OsString>| arg.is_none_or(|a| a.to_string_lossy().starts_with('-'));
     let named = given.clone().any(|arg| arg.to_str().is_some_and(|arg| OTHERS.contains(&arg)));
@@ -257,7 +253,6 @@ mod tests {
         let cli = parse(&["-v", "explain", "--format", "dot"]).unwrap();
         assert!(matches!(cli.verb, Verb::Explain(ExplainArgs { format: ExplainFormat::Dot })));
         assert_eq!(cli.log.verbose, 1);
-        assert_eq!(parse(&["run", "--job", "orders"]).unwrap().job.as_deref(), Some("orders"));
         assert!(refused(&["explian"]).contains("'explain'"));
     }
 

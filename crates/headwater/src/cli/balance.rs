@@ -68,7 +68,8 @@ mod tests {
             source "orders": in 2 412 804 = out 2 412 801 + dead-lettered 3 + dropped 0
             window "counts": in 97 = taken 94 + filtered 0 + late 3 + dead-lettered 0 + dropped 0
             sink "out": in 40 = written 40 + dead-lettered 0 + dropped 0
-            sink "dead-letters": in 3 = written 3 + dead-lettered 0 + dropped 0"#]].assert_eq(&lines(&snapshot).join("\n"));
+            sink "dead-letters": in 3 = written 3 + dead-lettered 0 + dropped 0"#]]
+        .assert_eq(&lines(&snapshot).join("\n"));
         snapshot.operators[0].totals.records_in += 1;
         assert!(lines(&snapshot)[0].ends_with("+ NOT ACCOUNTED FOR 1"));
     }

@@ -26,13 +26,13 @@ pub fn rate(per_second: f64) -> String {
     format!("{}/s", text.trim_end())
 }
 
-/// A duration: `0.4 ms`, `12 ms`, `3.4 s`, `12 s`, `4 min 5 s`.
+/// A duration: `0.4 ms`, `12 ms`, `3.4 s`, `5 s`, `4 min 5 s`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
         s if s < 0.001 => format!("{:.1} ms", s * 1e3),
         s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
-        s if s < 9.95 => format!("{s:.1} s"),
+        s if s < 9.95 => format!("{s:.1} s").replace(".0 ", " "),
         s if s < 119.5 => format!("{s:.0} s"),
         s => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
     }
@@ -66,6 +66,7 @@ mod tests {
     fn durations_are_short() {
         let of = |ms: f64| duration(Duration::from_secs_f64(ms / 1e3));
         assert_eq!([of(0.4), of(12.0), of(999.0)], ["0.4 ms", "12 ms", "999 ms"]);
-        assert_eq!([of(3_400.0), of(12_000.0), of(245_000.0)], ["3.4 s", "12 s", "4 min 5 s"]);
+        assert_eq!([of(3_400.0), of(5_000.0), of(12_000.0)], ["3.4 s", "5 s", "12 s"]);
+        assert_eq!(of(245_000.0), "4 min 5 s");
     }
 }

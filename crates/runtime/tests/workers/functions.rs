@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use headwater_api::Job;
+use headwater_api::{Job, Stream};
 use headwater_connect::collect::collect as collected;
-use headwater_core::{EventTime, Result};
+use headwater_core::EventTime;
 use headwater_operators::broadcast::{BroadcastCx, BroadcastProcess};
 use headwater_operators::process::{Cx, MapState, Process, Side, States};
 use headwater_operators::watermarks::Watermarks;
@@ -37,7 +37,7 @@ impl Process for Buckets {
         states.side(LATE);
     }
 
-    fn process(&self, cx: &mut Cx<'_, Self>, event: Event) -> Result<()> {
+    fn process(&self, cx: &mut Cx<'_, Self>, event: Event) -> headwater_core::Result<()> {
         let start = event.time.div_euclid(SIZE) * SIZE;
         let end = EventTime(start + SIZE - 1);
         if cx.is_late() && cx.watermark() >= end {
@@ -49,7 +49,7 @@ impl Process for Buckets {
         Ok(())
     }
 
-    fn on_timer(&self, cx: &mut Cx<'_, Self>, at: EventTime) -> Result<()> {
+    fn on_timer(&self, cx: &mut Cx<'_, Self>, at: EventTime) -> headwater_core::Result<()> {
         let start = at.0 + 1 - SIZE;
         let mut ids = cx.map(&BUCKETS).remove(&start)?.unwrap_or_default();
         ids.sort_unstable();
@@ -112,7 +112,7 @@ impl Process for Priced {
     type Out = (u32, u64, u64);
     type State = u64;
 
-    fn process(&self, cx: &mut Cx<'_, Self>, event: Event) -> Result<()> {
+    fn process(&self, cx: &mut Cx<'_, Self>, event: Event) -> headwater_core::Result<()> {
         let price = cx.rules()?.get(&(event.key % 4)).copied().unwrap_or(0);
         *cx.state() += 1;
         let number = *cx.state();
@@ -126,7 +126,7 @@ impl BroadcastProcess for Priced {
     type RuleKey = u8;
     type Rule = u64;
 
-    fn on_broadcast(&self, cx: &mut BroadcastCx<'_, Self>, (key, price): (u8, u64)) -> Result<()> {
+    fn on_broadcast(&self, cx: &mut BroadcastCx<'_, Self>, (key, price): (u8, u64)) -> headwater_core::Result<()> {
         cx.rules().insert(key, price);
         self.applied.fetch_add(1, SeqCst);
         Ok(())
@@ -175,58 +175,69 @@ fn broadcast_rules() {
 /// Two sources with splits and watermarks of their own feed the same windows.
 #[test]
 fn the_union_of_two_sources() {
+    check("union", false, |input| union_agrees(input, false));
+}
+
+/// The same with one step behind the union that stamps the records of both.
+#[test]
+fn the_union_of_two_sources_stamped_together() {
+    check("union, stamped together", false, |input| union_agrees(input, true));
+}
+
+fn union_agrees(input: &Input, together: bool) -> Result<(), String> {
     quiet_panics();
     let kind = Kind::Hopping { size: 8, slide: 4, offset: 0 };
-    check("union", false, |input| {
-        // The second source has the same events some time later, in other splits, with other ids.
-        let shifted = |e: &Event| Event { id: e.id + 10_000, time: e.time + 13, ..e.clone() };
-        let second = Input {
-            events: input.events.iter().map(shifted).collect(),
-            splits: input.splits % 3 + 1,
-            step: input.step * 2,
-            delay: input.delay + 2,
+    // The second source has the same events some time later, in other splits, with other ids.
+    let shifted = |e: &Event| Event { id: e.id + 10_000, time: e.time + 13, ..e.clone() };
+    let second = Input {
+        events: input.events.iter().map(shifted).collect(),
+        splits: input.splits % 3 + 1,
+        step: input.step * 2,
+        delay: input.delay + if together { 0 } else { 2 },
+    };
+    let items = [input.items(), second.items()].concat();
+    let want = Model { kind, lateness: 0, bug: Bug::None }.run(&items);
+    for workers in WORKERS {
+        let (out, late) = (collected(), collected::<Event>());
+        let checkpoints = Arc::new(AtomicU64::new(0));
+        let (mine, at) = (Mine::default(), input.middle());
+        let mut job = Job::new("union");
+        let stamp = |events: Stream<Event>, input: &Input| {
+            events.event_time(|e| EventTime(e.time), Watermarks::bounded(input.delay()))
         };
-        let items = [input.items(), second.items()].concat();
-        let want = Model { kind, lateness: 0, bug: Bug::None }.run(&items);
-        for workers in WORKERS {
-            let (out, late) = (collected(), collected::<Event>());
-            let checkpoints = Arc::new(AtomicU64::new(0));
-            let (mine, at) = (Mine::default(), input.middle());
-            let mut job = Job::new("union");
-            let mut read = |name: &str, input: &Input| {
-                job.source(name, input.source(&checkpoints))
-                    .event_time(|e: &Event| EventTime(e.time), Watermarks::bounded(input.delay()))
-            };
-            let (first, second) = (read("first", input), read("second", &second));
-            let windows = first
-                .union(&second)
-                .inspect(move |e| if e.id == at { mine.step_on() })
-                .key_by(|e| e.key)
-                .window(WindowSpec::hopping(Duration::from_millis(8), Duration::from_millis(4)))
-                .aggregate("windows", collect());
-            windows.results().sink("out", out.clone());
-            windows.late().sink("late", late.clone());
-            let mut handle = start(job.build().unwrap(), config(workers, None)).unwrap();
-            wait(&mut handle, &checkpoints).map_err(|e| e.report())?;
-            let mut found = BTreeMap::new();
-            for result in out.records() {
-                let mut ids: Vec<u32> = result.value.iter().map(|e| e.id).collect();
-                ids.sort_unstable();
-                let window = (result.key, result.window.start.0, result.window.end.0);
-                if found.insert(window, ids).is_some() {
-                    return Err(format!("{workers} workers: window {window:?} came twice"));
-                }
-            }
-            let mut too_late: Vec<u32> = late.records().iter().map(|e| e.id).collect();
-            too_late.sort_unstable();
-            if (&found, &too_late) != (&want.windows, &want.late) {
-                let found = (found, too_late);
-                return Err(format!("{workers} workers: {found:?}\nexpected {want:?}"));
-            }
-            if handle.metrics().restarts != 1 {
-                return Err(format!("{workers} workers: not restarted"));
+        let first = job.source("first", input.source(&checkpoints));
+        let other = job.source("second", second.source(&checkpoints));
+        let both = match together {
+            true => stamp(first.union(&other), input),
+            false => stamp(first, input).union(&stamp(other, &second)),
+        };
+        let windows = both
+            .inspect(move |e| if e.id == at { mine.step_on() })
+            .key_by(|e| e.key)
+            .window(WindowSpec::hopping(Duration::from_millis(8), Duration::from_millis(4)))
+            .aggregate("windows", collect());
+        windows.results().sink("out", out.clone());
+        windows.late().sink("late", late.clone());
+        let mut handle = start(job.build().unwrap(), config(workers, None)).unwrap();
+        wait(&mut handle, &checkpoints).map_err(|e| e.report())?;
+        let mut found = BTreeMap::new();
+        for result in out.records() {
+            let mut ids: Vec<u32> = result.value.iter().map(|e| e.id).collect();
+            ids.sort_unstable();
+            let window = (result.key, result.window.start.0, result.window.end.0);
+            if found.insert(window, ids).is_some() {
+                return Err(format!("{workers} workers: window {window:?} came twice"));
             }
         }
-        Ok(())
-    });
+        let mut too_late: Vec<u32> = late.records().iter().map(|e| e.id).collect();
+        too_late.sort_unstable();
+        if (&found, &too_late) != (&want.windows, &want.late) {
+            let found = (found, too_late);
+            return Err(format!("{workers} workers: {found:?}\nexpected {want:?}"));
+        }
+        if handle.metrics().restarts != 1 {
+            return Err(format!("{workers} workers: not restarted"));
+        }
+    }
+    Ok(())
 }

@@ -89,8 +89,8 @@ pub fn input(split_keys: bool) -> impl Strategy<Value = Input> {
 pub fn fixed(split_keys: bool) -> Input {
     let event = |n: u32| {
         let back = match n % 23 {
-            // Far too late, and a little disorder.
-            0 => 60,
+            // Late by anything from nothing to much, and a little disorder.
+            0 => i64::from(n / 23 % 40),
             r => i64::from(r * 7 % 5),
         };
         let key = if split_keys { (n / 3 % 5 * 3 + n % 3) as u8 } else { (n * n % 7) as u8 };

@@ -87,7 +87,8 @@ impl Driver {
     fn end_split_of(&mut self, source: usize, tag: SplitTag) {
         if let Some(split) = self.sources[source].splits.iter_mut().find(|s| s.tag == tag) {
             split.ended = true;
-            self.chain.on_split(tag, SplitEvent::Ended);
+            let member = self.sources[source].node.0;
+            self.chain.on_split_of(member, tag, SplitEvent::Ended);
         }
     }
 

@@ -5,7 +5,6 @@ use headwater_operators::SplitEvent;
 use headwater_topology::NodeId;
 
 use super::{DEFAULT_SPLIT, Driver, no_such};
-use crate::event_time_step::split_tag;
 
 /// One source, as far as a checkpoint would know it.
 #[derive(Clone)]
@@ -96,13 +95,12 @@ impl Driver {
         // The split nobody named was only there until the real ones are.
         let unused = if state.implicit { state.splits.pop() } else { None };
         state.implicit = false;
-        let tag = split_tag(state.node, self.next_tag);
-        self.next_tag += 1;
-        state.splits.push(SplitState { id: id.to_owned(), tag, quiet_since: None, ended: false });
+        let member = state.node.0;
         if let Some(unused) = unused {
-            self.chain.on_split(unused.tag, SplitEvent::Ended);
+            self.chain.on_split_of(member, unused.tag, SplitEvent::Ended);
         }
-        self.chain.on_split(tag, SplitEvent::Added { id });
+        let tag = self.chain.add_split(member, id);
+        state.splits.push(SplitState { id: id.to_owned(), tag, quiet_since: None, ended: false });
         tag
     }
 
@@ -112,7 +110,7 @@ impl Driver {
         let splits = &mut self.sources[source].splits;
         let quiet = splits.iter_mut().find(|s| s.tag == tag).and_then(|s| s.quiet_since.take());
         if quiet.is_some() {
-            self.chain.on_split(tag, SplitEvent::Active);
+            self.chain.on_split_of(self.sources[source].node.0, tag, SplitEvent::Active);
         }
         tag
     }
@@ -124,26 +122,25 @@ impl Driver {
             && split.quiet_since.is_none()
         {
             split.quiet_since = Some(now);
-            self.chain.on_split(tag, SplitEvent::Quiet { since: now });
+            let member = self.sources[source].node.0;
+            self.chain.on_split_of(member, tag, SplitEvent::Quiet { since: now });
         }
     }
 
-    /// A new attempt: tells the steps of all splits, under other tags than before, as tags mean
-    /// nothing beyond an attempt.
+    /// A new attempt: tells the steps of all splits, in another order than before and so with other
+    /// tags, as these mean nothing beyond an attempt.
     pub(super) fn announce_splits(&mut self, quiet_since: Option<ProcessingTime>) {
         for source in &mut self.sources {
-            for split in &mut source.splits {
-                split.tag = split_tag(source.node, self.next_tag);
-                self.next_tag += 1;
-                self.chain.on_split(split.tag, SplitEvent::Added { id: &split.id });
-                if let (Some(since), true) = (&mut split.quiet_since, quiet_since.is_some()) {
+            let member = source.node.0;
+            for split in source.splits.iter_mut().rev() {
+                split.tag = self.chain.add_split(member, &split.id);
+                if let Some(since) = &mut split.quiet_since {
                     *since = quiet_since.unwrap_or(*since);
-                }
-                if let Some(since) = split.quiet_since {
-                    self.chain.on_split(split.tag, SplitEvent::Quiet { since });
+                    let quiet = SplitEvent::Quiet { since: *since };
+                    self.chain.on_split_of(member, split.tag, quiet);
                 }
                 if split.ended {
-                    self.chain.on_split(split.tag, SplitEvent::Ended);
+                    self.chain.on_split_of(member, split.tag, SplitEvent::Ended);
                 }
             }
         }

@@ -42,6 +42,11 @@ impl Shape {
         matches!(self, Shape::Traced { root: Format::Unit, .. })
     }
 
+    /// Whether a value takes all bytes there are.
+    pub(super) fn is_opaque(&self) -> bool {
+        matches!(self, Shape::Opaque)
+    }
+
     /// Appends the value at the front of `bytes` to `out`, and takes its bytes; an opaque one takes
     /// all.
     pub(super) fn show(&self, bytes: &mut &[u8], out: &mut String) -> Result<()> {
@@ -286,7 +291,8 @@ mod tests {
         floats: (f32, f64),
         text: Option<String>,
         none: Option<u8>,
-        list: Vec<Kind>,
+        list: Vec<Wrapped>,
+        kinds: (Kind, Kind, Kind, Kind),
         map: BTreeMap<String, [u8; 2]>,
     }
 
@@ -309,14 +315,15 @@ mod tests {
             floats: (0.5, -1.25),
             text: Some("a \"b\"".into()),
             none: None,
-            list: vec![Kind::Plain, Kind::One(Wrapped(3)), Kind::Two(1, 2), Kind::Named { n: -9 }],
+            list: vec![Wrapped(9), Wrapped(8)],
+            kinds: (Kind::Plain, Kind::One(Wrapped(3)), Kind::Two(1, 2), Kind::Named { n: -9 }),
             map: BTreeMap::from([("k".into(), [1, 2])]),
         };
         let expected = concat!(
             r#"{"small":[-5,250,true,"ä"],"signed":[-300,-2147483648,9223372036854775807,-1],"#,
             r#""unsigned":[300,7,18446744073709551615,340282366920938463463374607431768211455],"#,
             r#""floats":[0.5,-1.25],"text":"a \"b\"","none":null,"#,
-            r#""list":["Plain",{"One":3},{"Two":[1,2]},{"Named":{"n":-9}}],"map":{"k":[1,2]}}"#
+            r#""list":[9,8],"kinds":["Plain",{"One":3},{"Two":[1,2]},{"Named":{"n":-9}}],"map":{"k":[1,2]}}"#
         );
         assert_eq!(text(&all), expected);
         assert_eq!(text(&7u64), "7");

@@ -43,6 +43,12 @@ fn cases_hold() {
                 .sink::<Order>("stamped"),
         )
         .job(
+            CaseJob::new("stamped_union", jobs::stamped_union)
+                .source::<Order>("orders")
+                .source::<Order>("returns")
+                .sink::<Order>("stamped"),
+        )
+        .job(
             CaseJob::new("two_sources", jobs::two_sources)
                 .source::<Order>("orders")
                 .source::<Order>("returns")

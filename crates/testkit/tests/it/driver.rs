@@ -6,6 +6,7 @@ use headwater_connect::blackhole::blackhole;
 use headwater_connect::collection::collection;
 use headwater_core::{Error, EventTime, Result};
 use headwater_operators::process::process_fn;
+use headwater_operators::watermarks::Watermarks;
 use headwater_testkit::{DEFAULT_START, TestJob, expect};
 
 use super::jobs::{self, Counted, Order, Spent};
@@ -15,7 +16,7 @@ fn order(customer: &str, at: i64, amount: i64) -> Order {
 }
 
 fn error(result: Result<()>) -> String {
-    result.unwrap_err().report()
+    result.err().map(|e| e.report()).unwrap_or_default()
 }
 
 #[test]
@@ -141,6 +142,25 @@ fn a_source_that_stamps_its_records_needs_no_event_time_step() {
             @3000 [3000,2000]
         "#]],
     );
+}
+
+#[test]
+fn a_split_that_follows_the_clock_is_not_moved_twice_by_a_crash() {
+    let mut t = TestJob::new(|job| {
+        let orders = job.source("orders", collection(Vec::<Order>::new()));
+        let quiet = Duration::from_millis(100);
+        let watermarks = Watermarks::ascending().advance_when_quiet(quiet);
+        orders.event_time(|o| o.at.map(EventTime), watermarks).sink("out", blackhole());
+        Ok(())
+    });
+    t.send("orders", [order("a", 1_000, 0)]).idle("orders", "0");
+    t.advance(Duration::from_millis(300)).checkpoint();
+    assert_eq!(t.watermark_at("event_time-1"), EventTime(1_299));
+    t.crash_and_restore().advance(Duration::from_millis(200));
+    assert_eq!(t.watermark_at("event_time-1"), EventTime(1_499));
+    t.send("orders", [order("a", 1_499, 0), order("a", 1_500, 0)]);
+    let late: Vec<u32> = t.take::<Order>("out").iter().map(|r| r.late_by).collect();
+    assert_eq!(late, [0, 1, 0]);
 }
 
 #[test]

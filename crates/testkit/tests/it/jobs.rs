@@ -120,6 +120,13 @@ pub fn stamped(job: &mut Job) -> Result<()> {
     Ok(())
 }
 
+/// Stamped behind the union: the splits of both sources are told apart.
+pub fn stamped_union(job: &mut Job) -> Result<()> {
+    let both = source(job, "orders").union(&source(job, "returns"));
+    timed(both).named("times").sink("stamped", blackhole());
+    Ok(())
+}
+
 fn counted(results: Windowed<String, Order, i64>) {
     let counts = results.results().map(|w| Counted {
         customer: w.key,
