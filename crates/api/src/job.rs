@@ -97,7 +97,8 @@ impl Job {
     pub fn build(self) -> Result<Topology> {
         // Streams that are still held can add nothing to a job that runs.
         let empty = RefCell::new(TopologyBuilder::new("built"));
-        let swapped = self.graph.try_borrow_mut().map(|mut graph| graph.swap_out(empty.into_inner()));
+        let swapped =
+            self.graph.try_borrow_mut().map(|mut graph| graph.swap_out(empty.into_inner()));
         match swapped {
             Ok(builder) => builder.build(),
             Err(_) => Err(Error::plan("the job was built from within one of its own steps")),

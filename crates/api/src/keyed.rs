@@ -34,9 +34,8 @@ impl<K: Key, T: Record> KeyedStream<K, T> {
     {
         let (process, policy) = (Arc::new(process), self.stream.policy);
         let sides = self.sides(process.as_ref());
-        let make = move |init: &OperatorInit| {
-            ProcessOperator::new(init, Arc::clone(&process), policy)
-        };
+        let make =
+            move |init: &OperatorInit| ProcessOperator::new(init, Arc::clone(&process), policy);
         let node = self.stream.step(Some(name), "process", &outputs(&sides), make);
         self.processed(node, sides)
     }
@@ -55,9 +54,8 @@ impl<K: Key, T: Record> KeyedStream<K, T> {
     {
         let (process, policy) = (Arc::new(process), self.stream.policy);
         let sides = self.sides(process.as_ref());
-        let make = move |init: &OperatorInit| {
-            BroadcastOperator::new(init, Arc::clone(&process), policy)
-        };
+        let make =
+            move |init: &OperatorInit| BroadcastOperator::new(init, Arc::clone(&process), policy);
         let node = self.stream.step(Some(name), "broadcast_process", &outputs(&sides), make);
         updates.broadcast().connect(node, headwater_operators::broadcast::BROADCAST);
         self.processed(node, sides)

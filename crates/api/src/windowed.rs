@@ -45,7 +45,11 @@ impl<K: Key, T: Record> WindowedStream<K, T> {
     ///
     /// - Shape: one result per key and window, or per firing of the trigger.
     /// - State: an accumulator per key and window (or slice), freed when the window is gone.
-    pub fn aggregate<A: Aggregate<In = T>>(self, name: &str, aggregate: A) -> Windowed<K, T, A::Out> {
+    pub fn aggregate<A: Aggregate<In = T>>(
+        self,
+        name: &str,
+        aggregate: A,
+    ) -> Windowed<K, T, A::Out> {
         let aggregate = Arc::new(aggregate);
         self.check(name, aggregate.as_ref());
         let windows = self.windows;

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use headwater_checkpoint::{
-    Decision, End, Event, JobLog, Manifest, Protocol, SegmentRef, StateInfo, crash_point, plan_merge,
-    replace_segments,
+    Decision, End, Event, JobLog, Manifest, Protocol, SegmentRef, StateInfo, crash_point,
+    plan_merge, replace_segments,
 };
 use headwater_connect::Committer;
 use headwater_core::{Epoch, Error, ErrorKind, Result, codec};
@@ -54,7 +54,14 @@ pub(crate) struct Coordinator {
     pub(crate) tick: Duration,
     pub(crate) finished_workers: usize,
     /// Parts whose upload failed and is tried again.
-    pub(crate) waiting: VecDeque<(Instant, usize, Epoch, Bytes, headwater_checkpoint::SegmentMeta, Vec<OperatorSnapshot>)>,
+    pub(crate) waiting: VecDeque<(
+        Instant,
+        usize,
+        Epoch,
+        Bytes,
+        headwater_checkpoint::SegmentMeta,
+        Vec<OperatorSnapshot>,
+    )>,
     /// Committables of manifests that are written, by epoch.
     pub(crate) committables: BTreeMap<Epoch, BTreeMap<String, Vec<Vec<u8>>>>,
     pub(crate) merging: Option<Receiver<MergeResult>>,
@@ -145,7 +152,12 @@ impl Coordinator {
             }),
             Decision::Retire { epoch } => self.complete(epoch)?,
             Decision::CheckpointFailed { epoch, consecutive, error } => {
-                tracing::warn!(epoch = epoch.0, consecutive, "checkpoint failed: {}", error.report());
+                tracing::warn!(
+                    epoch = epoch.0,
+                    consecutive,
+                    "checkpoint failed: {}",
+                    error.report()
+                );
                 self.stats(|s| s.failed += 1);
             }
             Decision::Finished { epoch, end } => {
@@ -168,7 +180,8 @@ impl Coordinator {
                     events.push(Event::AllSourcesFinished);
                 }
             }
-            Report::Part(WorkerPart { worker, epoch, snapshots, segment }) => {
+            Report::Part(part) => {
+                let WorkerPart { worker, epoch, snapshots, segment } = *part;
                 if segment.is_empty() {
                     let part = DurablePart { segment: None, snapshots };
                     events.push(Event::Ack { worker, epoch, part });
@@ -276,7 +289,12 @@ impl Coordinator {
             s.total_bytes += bytes;
             s.last_completed = Some(Instant::now());
         });
-        tracing::debug!(epoch = epoch.0, bytes, ms = duration.as_millis() as u64, "checkpoint complete");
+        tracing::debug!(
+            epoch = epoch.0,
+            bytes,
+            ms = duration.as_millis() as u64,
+            "checkpoint complete"
+        );
         match self.log.retire() {
             Ok(_) => {}
             Err(e) if e.kind() == ErrorKind::Fenced => return Err(e),

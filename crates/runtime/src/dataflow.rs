@@ -9,7 +9,9 @@ use crossbeam_channel::Sender;
 use headwater_checkpoint::Restored;
 use headwater_connect::Wake;
 use headwater_core::{Epoch, Error, KeyGroupRange, Result};
-use headwater_topology::{Chain, ChainInit, NodeKind, OperatorMetrics, OperatorTotals, Partitioning, Topology};
+use headwater_topology::{
+    Chain, ChainInit, NodeKind, OperatorMetrics, OperatorTotals, Partitioning, Topology,
+};
 use timely::container::NoopBuilder;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;

@@ -190,7 +190,8 @@ impl GroupState {
 
     fn barrier_is_complete(&self, frontiers: &[MutableAntichain<Moment>]) -> bool {
         let asked = self.shared.control.closing() >= self.epoch;
-        let beyond = |f: &MutableAntichain<Moment>| frontier(f).is_none_or(|m| m.epoch > self.epoch);
+        let beyond =
+            |f: &MutableAntichain<Moment>| frontier(f).is_none_or(|m| m.epoch > self.epoch);
         asked && !self.done && !self.encoding && self.backlog == 0 && frontiers.iter().all(beyond)
     }
 

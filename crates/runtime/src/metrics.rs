@@ -128,8 +128,7 @@ impl Registry {
             operator_snapshot(name, label, workers)
         });
         let attempts = *self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_flight =
-            Arc::clone(&self.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
+        let in_flight = Arc::clone(&self.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
         MetricsSnapshot {
             job: self.job.clone(),
             workers: self.workers,

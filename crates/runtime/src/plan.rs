@@ -49,17 +49,21 @@ pub(crate) fn plan(topology: &Topology, workers: usize) -> Vec<Group> {
             leader[high] = low;
         }
     }
-    let mut leaders: Vec<usize> = (0..leader.len()).filter(|id| find(&leader, *id) == *id).collect();
+    let mut leaders: Vec<usize> =
+        (0..leader.len()).filter(|id| find(&leader, *id) == *id).collect();
     leaders.sort_by_key(|id| (level[*id], *id));
     let group_of = |id: NodeId| find(&leader, id.0);
     let group = |lead: usize| {
-        let crossing = |inside: NodeId, outside: NodeId| {
-            group_of(inside) == lead && group_of(outside) != lead
-        };
+        let crossing =
+            |inside: NodeId, outside: NodeId| group_of(inside) == lead && group_of(outside) != lead;
         let edges = topology.edges.iter().enumerate();
         Group {
             nodes: (0..leader.len()).map(NodeId).filter(|id| group_of(*id) == lead).collect(),
-            arriving: edges.clone().filter(|(_, e)| crossing(e.to, e.from)).map(|(i, _)| i).collect(),
+            arriving: edges
+                .clone()
+                .filter(|(_, e)| crossing(e.to, e.from))
+                .map(|(i, _)| i)
+                .collect(),
             leaving: edges.filter(|(_, e)| crossing(e.from, e.to)).map(|(i, _)| i).collect(),
         }
     };

@@ -43,7 +43,11 @@ pub(crate) fn check_states(
         match ours.iter().find(same) {
             Some(now) => compare(now, written)?,
             None if allow_unmatched => {
-                tracing::warn!(operator = written.operator, state = written.name, "state left behind");
+                tracing::warn!(
+                    operator = written.operator,
+                    state = written.name,
+                    "state left behind"
+                );
             }
             None => return Err(unmatched(&written.operator, Some(&written.name))),
         }
@@ -78,8 +82,10 @@ fn compare(now: &StateInfo, written: &StateInfo) -> Result<()> {
 
 fn unmatched(uid: &str, state: Option<&str>) -> Error {
     let what = state.map_or_else(|| "state".to_owned(), |s| format!("state {s:?}"));
-    Error::state(format!("the checkpoint holds {what} of step {uid:?}, which this job does not have"))
-        .hint("name the step as before, or start with --allow-unmatched-state to leave it behind")
+    Error::state(format!(
+        "the checkpoint holds {what} of step {uid:?}, which this job does not have"
+    ))
+    .hint("name the step as before, or start with --allow-unmatched-state to leave it behind")
 }
 
 /// Totals are kept in the manifest's counters as `step/counter`.

@@ -106,7 +106,13 @@ impl SourceDriver {
                 let place = || format!("source {:?}, split {:?}", self.name, state.id.0);
                 Some(opened.map_err(|e| e.within(place()))?)
             };
-            self.open.push(OpenSplit { state, tag, reader, not_before: Duration::ZERO, quiet: false });
+            self.open.push(OpenSplit {
+                state,
+                tag,
+                reader,
+                not_before: Duration::ZERO,
+                quiet: false,
+            });
         }
         Ok(())
     }

@@ -63,7 +63,8 @@ impl Splits {
             return Ok(());
         }
         state.next_discovery = elapsed + self.every.unwrap_or(Duration::MAX / 4);
-        let listed = source.splits().map_err(|e: Error| e.within(format!("source {:?}", self.name)))?;
+        let listed =
+            source.splits().map_err(|e: Error| e.within(format!("source {:?}", self.name)))?;
         for id in listed {
             if !state.known.iter().any(|s| s.id == id) {
                 state.known.push(SplitState { id, position: None, ended: false });

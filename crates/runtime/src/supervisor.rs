@@ -78,8 +78,10 @@ pub fn start(topology: Topology, config: Config) -> Result<JobHandle> {
 
 fn another_job(config: &Config, theirs: &str, ours: &str) -> Error {
     let directory = config.checkpoints.location.as_deref().unwrap_or("memory");
-    Error::state(format!("checkpoint directory {directory:?} belongs to job {theirs:?}, not {ours:?}"))
-        .hint("give this job a directory of its own, or the name it had")
+    Error::state(format!(
+        "checkpoint directory {directory:?} belongs to job {theirs:?}, not {ours:?}"
+    ))
+    .hint("give this job a directory of its own, or the name it had")
 }
 
 struct SystemClock;
@@ -137,7 +139,8 @@ impl Supervisor {
             );
             self.registry.attempts.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
             if self.pause(pause) {
-                let stats = self.registry.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+                let stats =
+                    self.registry.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
                 return Ok(Outcome::Stopped { epoch: known.max(stats.last_epoch) });
             }
         }

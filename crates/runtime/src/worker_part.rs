@@ -11,7 +11,7 @@ use headwater_topology::chain::OperatorSnapshot;
 /// What a worker tells the coordinator.
 pub(crate) enum Report {
     /// Its part of an epoch, to be made durable.
-    Part(WorkerPart),
+    Part(Box<WorkerPart>),
     /// All sources on it have ended.
     SourcesFinished,
 }
@@ -59,7 +59,12 @@ impl Gatherer {
         let mut inner = self.0.borrow_mut();
         let worker = inner.worker;
         let gathering = inner.gathering.get_or_insert_with(|| Gathering {
-            part: WorkerPart { worker, epoch, snapshots: Vec::new(), segment: SegmentBuilder::new() },
+            part: WorkerPart {
+                worker,
+                epoch,
+                snapshots: Vec::new(),
+                segment: SegmentBuilder::new(),
+            },
             finished: 0,
         });
         if gathering.part.epoch != epoch {
@@ -88,7 +93,7 @@ impl Gatherer {
         });
         if complete && let Some(gathering) = inner.gathering.take() {
             // Without a coordinator the attempt is over, and nobody needs the part.
-            let _ = inner.reports.send(Report::Part(gathering.part));
+            let _ = inner.reports.send(Report::Part(Box::new(gathering.part)));
         }
     }
 

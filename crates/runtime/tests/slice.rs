@@ -42,7 +42,10 @@ fn map_filter_reaches_the_sink_on_any_number_of_workers() {
         assert_eq!(got, want);
         let metrics = handle.metrics();
         let filter = metrics.operator("filter-1").unwrap().totals;
-        assert_eq!((filter.records_in, filter.records_out, filter.filtered), (100_000, 50_000, 50_000));
+        assert_eq!(
+            (filter.records_in, filter.records_out, filter.filtered),
+            (100_000, 50_000, 50_000)
+        );
     }
 }
 

@@ -11,12 +11,12 @@
 #[path = "support/support.rs"]
 mod support;
 // The model that the window operators are tested against one by one.
-#[allow(dead_code, reason = "the model can do more")]
-#[path = "../../operators/tests/window/naive.rs"]
-mod naive;
 #[path = "workers/functions.rs"]
 mod functions;
 #[path = "workers/input.rs"]
 mod input;
+#[allow(dead_code, reason = "the model can do more")]
+#[path = "../../operators/tests/window/naive.rs"]
+mod naive;
 #[path = "workers/windows.rs"]
 mod windows;

@@ -12,7 +12,7 @@ const FEW: usize = 8;
 /// The cells of one key, ordered by namespace.
 pub(crate) enum Spaces<N, V> {
     Few(SmallVec<[(N, Cell<V>); 1]>),
-    Many(Box<BTreeMap<N, Cell<V>>>),
+    Many(BTreeMap<N, Cell<V>>),
 }
 
 impl<N: Ord + Clone, V> Spaces<N, V> {
@@ -47,7 +47,7 @@ impl<N: Ord + Clone, V> Spaces<N, V> {
             && cells.len() >= FEW
             && !cells.iter().any(|(n, _)| n == ns)
         {
-            *self = Spaces::Many(Box::new(cells.drain(..).collect()));
+            *self = Spaces::Many(cells.drain(..).collect());
         }
         match self {
             Spaces::Few(cells) => {

@@ -1,4 +1,4 @@
-//! The same inputs in other batches, with barriers and crashes anywhere: the result must not change.
+//! The same inputs in other batches, with barriers and crashes anywhere: the same result.
 
 use std::fmt::Debug;
 
@@ -17,9 +17,9 @@ const SEED: &str = "HEADWATER_SEED";
 ///
 /// `drive` sends the inputs and returns what is to be the same, usually
 /// [`TestJob::sorted_lines`] of the sinks at the end and the totals of steps. What depends on the
-/// moment at which a watermark arrives (whether a late pane comes apart from the one before it, what
-/// a timer sees of records that are newer than it) may differ by batching in any engine, and is not
-/// to be compared.
+/// moment at which a watermark arrives (whether a late pane comes apart from the one before it,
+/// what a timer sees of records that are newer than it) may differ by batching in any engine, and
+/// is not to be compared.
 ///
 /// # Panics
 /// When a result differs, with the seed of the run; `HEADWATER_SEED=n` runs that one alone.
@@ -66,8 +66,8 @@ pub fn assert_same_with_seed<R: PartialEq + Debug>(
     compare(build, drive, |t| t.driver().set_chaos(seed), seed);
 }
 
-/// Like [`assert_same_with_seed`], with batches left as they are sent: for jobs whose result depends
-/// on them, but may not depend on barriers, slow snapshots and crashes.
+/// Like [`assert_same_with_seed`], with batches left as they are sent: for jobs whose result
+/// depends on them, but may not depend on barriers, slow snapshots and crashes.
 ///
 /// # Panics
 /// When the results differ.

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `job NAME` | first; the registered job |
 //! | `clock TIME` | where the clock starts; 1970 in cases |
-//! | `variants all`, `crash` or `none` | which other ways the case is run; see below |
+//! | `variants all`, `crash`, `none` | which other ways the case is run; see below |
 //! | `send SOURCE RECORD` | one record; without `RECORD`: a batch, one record per indented line |
 //! | `bad SOURCE TEXT` | something the source cannot read |
 //! | `splits SOURCE NAME…` | declares splits |
@@ -30,21 +30,21 @@
 //! | `barrier` | cuts a checkpoint |
 //! | `crash`, `crash after DURATION` | crashes, restores, replays |
 //! | `end`, `end SOURCE` | ends all sources, one, or one split |
-//! | `expect SINK`, `expect SINK sorted` | takes out what arrived, compares with the lines to the next blank one |
+//! | `expect SINK`, `expect SINK sorted` | what arrived, on the lines up to a blank one |
 //! | `expect totals STEP` | the counters that are not 0 |
 //! | `expect watermark STEP` | the event time it has reached |
 //! | `expect state STEP`, `expect timers STEP` | keyed state, one line per entry |
 //! | `expect error` | the line before failed with this message |
 //!
-//! `SOURCE` may be `SOURCE/SPLIT`; a name with blanks is quoted. A record is JSON, or `@TIME JSON` for
-//! a source that knows event times; a time is milliseconds or as in [`IntoEventTime`]. A sink that is
-//! called like a word of the table (`totals`, `state`) is quoted too.
-//! Lines that start with `#` are comments.
+//! `SOURCE` may be `SOURCE/SPLIT`; a name with blanks is quoted. A record is JSON, or `@TIME JSON`
+//! for a source that knows event times; a time is milliseconds or as in [`IntoEventTime`]. A sink
+//! that is called like a word of the table (`totals`, `state`) is quoted too. Lines that start with
+//! `#` are comments.
 //!
 //! Every case runs as it is, and then again with a crash after each line, with a checkpoint and a
 //! crash after each, and with batches cut anywhere: the same lines must arrive, in any order. Case
-//! files that depend on batching say `variants crash`. What a case has not taken out at its end is a
-//! failure. `HEADWATER_BLESS=1` writes what was found into the files.
+//! files that depend on batching say `variants crash`. What a case has not taken out at its end is
+//! a failure. `HEADWATER_BLESS=1` writes what was found into the files.
 //!
 //! [`IntoEventTime`]: crate::IntoEventTime
 
@@ -136,11 +136,23 @@ impl Cases {
     /// # Panics
     /// When a case fails, with a diff for each, or there is none.
     #[track_caller]
-    #[expect(clippy::panic, reason = "this crate is for tests, where this is a failure")]
     pub fn run(&self, directory: impl AsRef<Path>) -> usize {
-        let directory = directory.as_ref();
+        self.run_all(directory.as_ref(), std::env::var_os(BLESS).is_some())
+    }
+
+    /// Like [`Cases::run`], but never writes into the files.
+    ///
+    /// # Panics
+    /// As [`Cases::run`].
+    #[track_caller]
+    pub fn check(&self, directory: impl AsRef<Path>) -> usize {
+        self.run_all(directory.as_ref(), false)
+    }
+
+    #[track_caller]
+    #[expect(clippy::panic, reason = "this crate is for tests, where this is a failure")]
+    fn run_all(&self, directory: &Path, bless: bool) -> usize {
         let files = or_fail(case_files(directory));
-        let bless = std::env::var_os(BLESS).is_some();
         let failures: Vec<String> =
             files.iter().filter_map(|file| self.run_file(file, bless).err()).collect();
         if !failures.is_empty() {

@@ -11,7 +11,8 @@
 //!
 //! [`Driver`] returns errors; [`TestJob`](crate::TestJob) is the same for tests, which panics.
 //!
-//! Reading order: `input` → `splits` → `checkpoint` → `restart` → `chaos`; `look` is what a test sees of the job.
+//! Reading order: `input` → `splits` → `checkpoint` → `restart` → `chaos`; `look` is what a test
+//! sees of the job.
 
 mod chaos;
 mod checkpoint;

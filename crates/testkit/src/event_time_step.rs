@@ -1,8 +1,8 @@
 //! What the driver puts around each `event_time` step, so that a test can move event time itself.
 //!
-//! The step's watermark is at least what [`Forced`] says. Lateness is judged inside, by the times in
-//! the records alone; what is behind a forced watermark is late for windows, whose judgement also
-//! looks at the watermark, but does not carry a `late_by`.
+//! The step's watermark is at least what [`Forced`] says. Lateness is judged inside, by the times
+//! in the records alone; what is behind a forced watermark is late for windows, whose judgement
+//! also looks at the watermark, but does not carry a `late_by`.
 //!
 //! Every method of [`Operator`] must be passed on here.
 

@@ -1,7 +1,7 @@
 //! Tests for jobs, without a runtime: the real topology on one thread, with a manual clock.
 //!
-//! A [`TestJob`] runs a job's own steps by direct calls. The test stands in for its sources and reads
-//! its sinks, both by name; it moves the clock, and it can crash the job at any moment.
+//! A [`TestJob`] runs a job's own steps by direct calls. The test stands in for its sources and
+//! reads its sinks, both by name; it moves the clock, and it can crash the job at any moment.
 //!
 //! ```
 //! use std::time::Duration;
@@ -48,7 +48,8 @@
 //! "#]]);
 //! ```
 //!
-//! - [`TestJob`]: the driver for tests written in Rust; [`Driver`] is the same with errors returned.
+//! - [`TestJob`]: the driver for tests written in Rust; [`Driver`] is the same with errors
+//!   returned.
 //! - [`assert_same_for_any_batching`]: does the result depend on batches, barriers or crashes?
 //! - [`Cases`]: tests as text files, each of which is also run with crashes everywhere.
 //!

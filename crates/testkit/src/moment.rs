@@ -8,8 +8,8 @@ use jiff::civil;
 /// What may be given where a test names a point in event time.
 ///
 /// An [`EventTime`]; milliseconds since 1970; or text: `"12:01:00"` (on 1970-01-01),
-/// `"2026-03-01"`, `"2026-03-01T12:00:00Z"`, `"90"` (milliseconds), `"1m 30s"` (since 1970), `"none"`
-/// and `"end"`. All times are UTC.
+/// `"2026-03-01"`, `"2026-03-01T12:00:00Z"`, `"90"` (milliseconds), `"1m 30s"` (since 1970),
+/// `"none"` and `"end"`. All times are UTC.
 pub trait IntoEventTime {
     /// The point in event time.
     ///

@@ -1,7 +1,7 @@
 //! Keyed state as text, read from the segments of checkpoints by the schemas of its tables.
 //!
-//! A schema says what bytes mean (see `headwater_core::Schema`), so no type is needed. Where it could
-//! not be traced, or does not describe what is there, bytes are shown in hexadecimal.
+//! A schema says what bytes mean (see `headwater_core::Schema`), so no type is needed. Where it
+//! could not be traced, or does not describe what is there, bytes are shown in hexadecimal.
 
 mod postcard_text;
 

@@ -13,8 +13,8 @@ use std::time::Instant;
 use headwater_checkpoint::SegmentBuilder;
 use headwater_connect::{BadRecord, Wake, WriterContext};
 use headwater_core::{
-    BadRecordPolicy, Batch, DeadLetter, Epoch, Error, EventTime, KeyGroupRange, ProcessingTime, Result,
-    SplitTag, Timed, Watermark,
+    BadRecordPolicy, Batch, DeadLetter, Epoch, Error, EventTime, KeyGroupRange, ProcessingTime,
+    Result, SplitTag, Timed, Watermark,
 };
 use headwater_operators::{Operator, OperatorContext, OperatorInit, Port, SplitEvent};
 use headwater_state::StateTable;
@@ -187,13 +187,15 @@ impl Chain {
         if let (Body::Source { policy, .. }, Some(first)) = (&m.body, bad.first()) {
             match policy {
                 BadRecordPolicy::Fail => {
-                    let message = format!("cannot read a record at {}: {}", first.position, first.reason);
+                    let message =
+                        format!("cannot read a record at {}: {}", first.position, first.reason);
                     return Err(Error::data(message).within(format!("source {:?}", m.name)));
                 }
                 BadRecordPolicy::Skip => add(&m.metrics.dropped, refused),
                 BadRecordPolicy::DeadLetter => {
                     add(&m.metrics.dead_lettered, refused);
-                    let letter = |b: BadRecord| DeadLetter::new(&m.name, b.position, b.reason, &b.record);
+                    let letter =
+                        |b: BadRecord| DeadLetter::new(&m.name, b.position, b.reason, &b.record);
                     let letters = bad.into_iter().map(letter).collect();
                     self.send_dead_letters(letters);
                 }
@@ -269,7 +271,8 @@ impl Chain {
         let mark = self.work.len();
         for (port, batch) in emitted {
             add(&m.metrics.records_out, batch.len() as u64);
-            let mut targets = m.routes.iter().filter(|(p, _)| *p == port).map(|(_, r)| *r).peekable();
+            let mut targets =
+                m.routes.iter().filter(|(p, _)| *p == port).map(|(_, r)| *r).peekable();
             let mut batch = Some(batch);
             while let Some(route) = targets.next() {
                 let last = targets.peek().is_none();
@@ -491,7 +494,12 @@ impl Chain {
     }
 
     /// Gives an operator the non-keyed parts of all workers, and its totals.
-    pub fn restore(&mut self, uid: &str, parts: &[Vec<u8>], totals: Option<&OperatorTotals>) -> Result<()> {
+    pub fn restore(
+        &mut self,
+        uid: &str,
+        parts: &[Vec<u8>],
+        totals: Option<&OperatorTotals>,
+    ) -> Result<()> {
         for m in self.members.iter_mut().filter(|m| m.name == uid) {
             if let Body::Operator(op) = &mut m.body {
                 op.restore(parts).map_err(|e| e.within(format!("restoring {uid:?}")))?;
@@ -560,7 +568,8 @@ fn build_member(init: &ChainInit<'_>, id: NodeId) -> Result<Member> {
             Body::Source { policy: *policy, watermark: Watermark::At(EventTime::MIN) }
         }
         NodeKind::Operator(factory) => {
-            let range = KeyGroupRange::of_worker(init.worker, init.workers, init.topology.max_parallelism);
+            let range =
+                KeyGroupRange::of_worker(init.worker, init.workers, init.topology.max_parallelism);
             let operator = OperatorInit {
                 name: node.name.clone(),
                 worker: init.worker,
@@ -569,9 +578,9 @@ fn build_member(init: &ChainInit<'_>, id: NodeId) -> Result<Member> {
             };
             Body::Operator(factory(&operator).map_err(named)?)
         }
-        NodeKind::Sink(sink) => {
-            Body::Sink(SinkOperator::new(sink.writer(&writer_context(init, &node.name)).map_err(named)?))
-        }
+        NodeKind::Sink(sink) => Body::Sink(SinkOperator::new(
+            sink.writer(&writer_context(init, &node.name)).map_err(named)?,
+        )),
     };
     Ok(member(node.name.clone(), body, &init.metrics[id.0]))
 }

@@ -13,7 +13,11 @@ impl Topology {
         for (id, node) in self.nodes.iter().enumerate() {
             let inputs: Vec<String> =
                 self.edges.iter().filter(|e| e.to.0 == id).map(|e| self.input(e)).collect();
-            let from = if inputs.is_empty() { String::new() } else { format!(" <- {}", inputs.join(", ")) };
+            let from = if inputs.is_empty() {
+                String::new()
+            } else {
+                format!(" <- {}", inputs.join(", "))
+            };
             let _ = writeln!(text, "  {:width$}  {}{from}", node.name, node.label);
         }
         text
@@ -36,7 +40,10 @@ impl Topology {
 
     /// The topology in Graphviz's DOT language.
     pub fn describe_dot(&self) -> String {
-        let mut dot = format!("digraph {:?} {{\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n", self.job);
+        let mut dot = format!(
+            "digraph {:?} {{\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n",
+            self.job
+        );
         for (id, node) in self.nodes.iter().enumerate() {
             let shape = match node.kind {
                 NodeKind::Source { .. } => "cds",
@@ -52,7 +59,13 @@ impl Topology {
             if let Partitioning::Exchange { label, .. } = &edge.partitioning {
                 labels.push(label);
             }
-            let _ = writeln!(dot, "  n{} -> n{} [label={:?}];", edge.from.0, edge.to.0, labels.join(", "));
+            let _ = writeln!(
+                dot,
+                "  n{} -> n{} [label={:?}];",
+                edge.from.0,
+                edge.to.0,
+                labels.join(", ")
+            );
         }
         dot.push_str("}\n");
         dot

@@ -1,8 +1,8 @@
 //! Sources and sinks with their record type erased, so that a topology can hold them.
 
 use headwater_connect::{
-    Committer, Discovery, Guarantee, Position, ReadBuffer, ReadStatus, Reader, Sink, Source, SplitId,
-    Wake, WriteStatus, Writer, WriterContext,
+    Committer, Discovery, Guarantee, Position, ReadBuffer, ReadStatus, Reader, Sink, Source,
+    SplitId, Wake, WriteStatus, Writer, WriterContext,
 };
 use headwater_core::{Batch, Epoch, ProcessingTime, Result, SplitTag};
 

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use headwater_core::{DeadLetter, Error, Result};
 use headwater_connect::Sink;
+use headwater_core::{DeadLetter, Error, Result};
 
 use crate::erased::AnySink;
 use crate::node::{Edge, Node, NodeId, NodeKind};

@@ -47,6 +47,9 @@ pub fn render(snapshot: &MetricsSnapshot, now: Now) -> String {
     page.text
 }
 
+/// Name, help text, and how the value comes about.
+type Gauge<T> = (&'static str, &'static str, fn(T) -> f64);
+
 fn job(page: &mut Page<'_>, s: &MetricsSnapshot) {
     page.one("up", "gauge", "1 while the job runs or recovers.", 1.0);
     page.one("workers", "gauge", "Worker threads.", s.workers as f64);
@@ -65,7 +68,7 @@ fn operators(page: &mut Page<'_>, s: &MetricsSnapshot) {
             page.operator(name, o, &[], value(o) as f64);
         }
     }
-    let seconds: [(&str, &str, fn(&OperatorSnapshotMetrics) -> f64); 2] = [
+    let seconds: [Gauge<&OperatorSnapshotMetrics>; 2] = [
         ("operator_busy_seconds_total", "Time at work, over all workers.", |o| {
             o.busy.as_secs_f64()
         }),
@@ -80,7 +83,7 @@ fn operators(page: &mut Page<'_>, s: &MetricsSnapshot) {
         }
     }
     let available = (s.uptime.as_secs_f64() * s.workers as f64).max(f64::MIN_POSITIVE);
-    let ratios: [(&str, &str, fn((f64, f64)) -> f64); 3] = [
+    let ratios: [Gauge<(f64, f64)>; 3] = [
         ("operator_busy_ratio", "Share of time at work, since the start.", |(busy, _)| busy),
         ("operator_blocked_ratio", "Share of time without room, since the start.", |(_, b)| b),
         ("operator_idle_ratio", "The rest of the time, since the start.", |(busy, blocked)| {

@@ -40,7 +40,8 @@ impl Disk {
             return Some(Disk { dir });
         }
         // Not by a macro: those are swallowed where a test passes.
-        let text = format!("\n*** not run: {test}: mounting a file system is not permitted ***\n\n");
+        let text =
+            format!("\n*** not run: {test}: mounting a file system is not permitted ***\n\n");
         std::io::stderr().write_all(text.as_bytes()).unwrap();
         None
     }

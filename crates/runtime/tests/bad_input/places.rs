@@ -27,17 +27,29 @@ fn reading(path: impl Into<std::path::PathBuf>) -> Job {
 #[test]
 fn a_missing_file_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    refused(dir.path(), reading(dir.path().join("orders.jsonl")), &expect![[r#"
+    refused(
+        dir.path(),
+        reading(dir.path().join("orders.jsonl")),
+        &expect![[r#"
         Config: source "orders": there is no file or directory "DIR/orders.jsonl"
           caused by: No such file or directory (os error 2)
-          help: check the path; relative paths start at the working directory"#]]);
-    refused(dir.path(), reading(dir.path().join("*.jsonl")), &expect![[r#"
+          help: check the path; relative paths start at the working directory"#]],
+    );
+    refused(
+        dir.path(),
+        reading(dir.path().join("*.jsonl")),
+        &expect![[r#"
         Config: source "orders": no file matches "DIR/*.jsonl"
-          help: check what is in "DIR"; "*.jsonl" must match a whole name"#]]);
-    refused(dir.path(), reading(dir.path().join("none/*.jsonl")), &expect![[r#"
+          help: check what is in "DIR"; "*.jsonl" must match a whole name"#]],
+    );
+    refused(
+        dir.path(),
+        reading(dir.path().join("none/*.jsonl")),
+        &expect![[r#"
         Config: source "orders": there is no file or directory "DIR/none"
           caused by: No such file or directory (os error 2)
-          help: check the path; relative paths start at the working directory"#]]);
+          help: check the path; relative paths start at the working directory"#]],
+    );
 }
 
 /// Permissions do not stop a privileged user; a link to itself stops everyone.
@@ -46,15 +58,23 @@ fn a_missing_file_is_named() {
 fn a_directory_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("loop", dir.path().join("loop")).unwrap();
-    refused(dir.path(), reading(dir.path().join("loop")), &expect![[r#"
+    refused(
+        dir.path(),
+        reading(dir.path().join("loop")),
+        &expect![[r#"
         Config: source "orders": cannot read "DIR/loop"
           caused by: Too many levels of symbolic links (os error 40)
-          help: check the path"#]]);
+          help: check the path"#]],
+    );
     fs::write(dir.path().join("file"), "").unwrap();
-    refused(dir.path(), reading(dir.path().join("file/*.jsonl")), &expect![[r#"
+    refused(
+        dir.path(),
+        reading(dir.path().join("file/*.jsonl")),
+        &expect![[r#"
         Config: source "orders": cannot read "DIR/file/*.jsonl"
           caused by: Not a directory (os error 20)
-          help: check the path"#]]);
+          help: check the path"#]],
+    );
 }
 
 #[test]
@@ -64,9 +84,13 @@ fn a_sink_with_a_file_in_the_way_is_named() {
     let mut job = Job::new("orders");
     let sink = files::sink(dir.path().join("file/out")).json();
     job.source("orders", collection(vec![1u64])).sink("out", sink);
-    refused(dir.path(), job, &expect![[r#"
+    refused(
+        dir.path(),
+        job,
+        &expect![[r#"
         Config: sink "out": cannot write to "DIR/file/out": "DIR/file" is a file
-          help: the sink's path must be a directory, or not exist yet"#]]);
+          help: the sink's path must be a directory, or not exist yet"#]],
+    );
 }
 
 #[test]
@@ -75,9 +99,13 @@ fn dead_letters_without_a_folder_are_refused() {
     let mut job = Job::new("orders");
     job.source("orders", collection(vec![1u64])).sink("out", blackhole());
     job.dead_letters(DeadLetterFile::new(dir.path().join("none/letters.jsonl")));
-    refused(dir.path(), job, &expect![[r#"
+    refused(
+        dir.path(),
+        job,
+        &expect![[r#"
         Config: dead letters: dead letters: no folder for "DIR/none/letters.jsonl"
-          help: create the folder first"#]]);
+          help: create the folder first"#]],
+    );
 }
 
 /// A file that was there at the start and is gone when its turn comes.
@@ -96,7 +124,8 @@ fn a_file_that_vanishes_fails_the_job_by_name() {
     expect![[r#"
         Connector: source "orders", split "orders.jsonl": file "DIR/orders.jsonl" is gone
           caused by: No such file or directory (os error 2)
-          help: files must stay until the job has read them and a checkpoint says so"#]].assert_eq(&show(&e, dir.path()));
+          help: files must stay until the job has read them and a checkpoint says so"#]]
+    .assert_eq(&show(&e, dir.path()));
 }
 
 /// A sink that removes a file when it is opened.

@@ -150,7 +150,9 @@ fn a_record_of_64_mb() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("orders.jsonl");
     let mut file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
-    let line = |id: u64, customer: &str| format!("{{\"id\":{id},\"customer\":\"{customer}\",\"cents\":1}}\n");
+    let line = |id: u64, customer: &str| {
+        format!("{{\"id\":{id},\"customer\":\"{customer}\",\"cents\":1}}\n")
+    };
     file.write_all(line(1, "ana").as_bytes()).unwrap();
     file.write_all(line(2, &"x".repeat(64 << 20)).as_bytes()).unwrap();
     file.write_all(line(3, "cy").as_bytes()).unwrap();
@@ -186,6 +188,9 @@ fn unreadable_records_can_be_skipped_or_fail_the_job() {
 
     let (topology, out, _) = job(BadRecordPolicy::Fail);
     let e = run(topology, config(1, None)).unwrap_err();
-    expect![[r#"Data: source "numbers": cannot read a record at line 2: expected value at column 1"#]].assert_eq(&show(&e, dir.path()));
+    expect![[
+        r#"Data: source "numbers": cannot read a record at line 2: expected value at column 1"#
+    ]]
+    .assert_eq(&show(&e, dir.path()));
     assert!(out.is_empty());
 }

@@ -55,10 +55,12 @@ fn two_steps_of_one_name() {
     };
     expect![[r#"
         Plan: two steps are named "totals"
-          help: a name is the identity of a step's state; give each step its own"#]].assert_eq(&twice("totals", "totals"));
+          help: a name is the identity of a step's state; give each step its own"#]]
+    .assert_eq(&twice("totals", "totals"));
     expect![[r#"
         Plan: two steps are named "numbers"
-          help: a name is the identity of a step's state; give each step its own"#]].assert_eq(&twice("totals", "numbers"));
+          help: a name is the identity of a step's state; give each step its own"#]]
+    .assert_eq(&twice("totals", "numbers"));
     expect!["Plan: a process step has an empty name"].assert_eq(&twice("totals", ""));
 }
 
@@ -66,12 +68,20 @@ fn two_steps_of_one_name() {
 fn the_type_of_state_has_changed() {
     let dir = tempfile::tempdir().unwrap();
     leave_checkpoint(dir.path(), job::<u64>("sums"));
-    refused(dir.path(), job::<(u64, String)>("sums"), &expect![[r#"
+    refused(
+        dir.path(),
+        job::<(u64, String)>("sums"),
+        &expect![[r#"
         State: cannot restore state "state" of "totals": its values were written as "U64", this build has {"TUPLE":["U64","STR"]}
-          help: restore the type, give the step another name, or start from an empty directory"#]]);
-    refused(dir.path(), job::<u32>("sums"), &expect![[r#"
+          help: restore the type, give the step another name, or start from an empty directory"#]],
+    );
+    refused(
+        dir.path(),
+        job::<u32>("sums"),
+        &expect![[r#"
         State: cannot restore state "state" of "totals": its values were written as "U64", this build has "U32"
-          help: restore the type, give the step another name, or start from an empty directory"#]]);
+          help: restore the type, give the step another name, or start from an empty directory"#]],
+    );
     // As it was, it goes on.
     leave_checkpoint(dir.path(), job::<u64>("sums"));
 }
@@ -93,9 +103,13 @@ fn the_type_of_the_key_or_the_accumulator_has_changed() {
     };
     let dir = tempfile::tempdir().unwrap();
     leave_checkpoint(dir.path(), windowed(false));
-    refused(dir.path(), windowed(true), &expect![[r#"
+    refused(
+        dir.path(),
+        windowed(true),
+        &expect![[r#"
         State: cannot restore state "windows" of "windows": its values were written as {"type":{"TYPENAME":"Contents"},"where":{"Contents":{"STRUCT":[{"acc":"U64"},{"panes":"U32"}]}}}, this build has {"type":{"TYPENAME":"Contents"},"where":{"Contents":{"STRUCT":[{"acc":{"TUPLE":["U64","I128"]}},{"panes":"U32"}]}}}
-          help: restore the type, give the step another name, or start from an empty directory"#]]);
+          help: restore the type, give the step another name, or start from an empty directory"#]],
+    );
     let mut other_key = Job::new("windows");
     other_key
         .source("numbers", generator(|n| n))
@@ -104,18 +118,26 @@ fn the_type_of_the_key_or_the_accumulator_has_changed() {
         .count("windows")
         .results()
         .sink("out", blackhole());
-    refused(dir.path(), other_key.build().unwrap(), &expect![[r#"
+    refused(
+        dir.path(),
+        other_key.build().unwrap(),
+        &expect![[r#"
         State: cannot restore state "windows" of "windows": its keys were written as "U64", this build has "STR"
-          help: restore the type, give the step another name, or start from an empty directory"#]]);
+          help: restore the type, give the step another name, or start from an empty directory"#]],
+    );
 }
 
 #[test]
 fn the_checkpoints_of_another_job() {
     let dir = tempfile::tempdir().unwrap();
     leave_checkpoint(dir.path(), job::<u64>("sums"));
-    refused(dir.path(), job::<u64>("totals"), &expect![[r#"
+    refused(
+        dir.path(),
+        job::<u64>("totals"),
+        &expect![[r#"
         State: checkpoint directory "DIR" belongs to job "sums", not "totals"
-          help: give this job a directory of its own, or the name it had"#]]);
+          help: give this job a directory of its own, or the name it had"#]],
+    );
 }
 
 #[test]
@@ -134,7 +156,8 @@ fn another_number_of_key_groups() {
     };
     expect![[r#"
         Config: job "sums" has max_parallelism 1024, this attempt asks for 64
-          help: it is fixed for the life of a job: set it to the former value"#]].assert_eq(&show(&e, dir.path()));
+          help: it is fixed for the life of a job: set it to the former value"#]]
+    .assert_eq(&show(&e, dir.path()));
 }
 
 #[test]
@@ -148,18 +171,30 @@ fn a_checkpoint_location_that_is_none() {
         let Err(e) = start(job::<u64>("sums"), config) else { panic!("it was not refused") };
         expected.assert_eq(&show(&e, dir.path()));
     };
-    at(file.to_str().unwrap(), &expect![[r#"
+    at(
+        file.to_str().unwrap(),
+        &expect![[r#"
         Config: cannot create "DIR/file": a file is in the way, it is not a directory
           caused by: File exists (os error 17)
-          help: use another path, or move the file away"#]]);
-    at(file.join("below").to_str().unwrap(), &expect![[r#"
+          help: use another path, or move the file away"#]],
+    );
+    at(
+        file.join("below").to_str().unwrap(),
+        &expect![[r#"
         Config: cannot create "DIR/file/below": a file is in the way, it is not a directory
           caused by: Not a directory (os error 20)
-          help: use another path, or move the file away"#]]);
-    at("ftp://somewhere/else", &expect![[r#"
+          help: use another path, or move the file away"#]],
+    );
+    at(
+        "ftp://somewhere/else",
+        &expect![[r#"
         Config: cannot open checkpoint location "ftp://somewhere/else": no storage of kind "ftp" is built in
-          help: use a directory; the kinds are: a path, file:, memory:"#]]);
-    at("", &expect![[r#"
+          help: use a directory; the kinds are: a path, file:, memory:"#]],
+    );
+    at(
+        "",
+        &expect![[r#"
         Config: the checkpoint location is empty
-          help: give a directory, for example ./checkpoints"#]]);
+          help: give a directory, for example ./checkpoints"#]],
+    );
 }

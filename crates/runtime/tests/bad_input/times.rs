@@ -77,5 +77,6 @@ fn a_record_without_a_time_is_dead_lettered() {
     assert_eq!(totals, (4, 2, 2));
     expect![[r#"
         stamp | event time none | record has no event time | -9223372036854775808
-        stamp | event time none | record has no event time | null"#]].assert_eq(&ran.letters);
+        stamp | event time none | record has no event time | null"#]]
+    .assert_eq(&ran.letters);
 }

@@ -34,9 +34,13 @@ fn check(n: u64) -> u64 {
 #[test]
 fn a_panic_names_the_step_and_the_record() {
     let out = collect::<u64>;
-    fails(1, |s| s.map(check).sink("out", out()), &expect![[r#"
+    fails(
+        1,
+        |s| s.map(check).sink("out", out()),
+        &expect![[r#"
         User: operator "map-1" panicked at record 18 of its batch: planted at 17
-          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]]);
+          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]],
+    );
     let expected = expect![[r#"
         User: operator "big ones" panicked at record 18 of its batch: planted at 17
           help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]];
@@ -52,9 +56,13 @@ fn a_panic_names_the_step_and_the_record() {
     let stamped = |s: Stream<u64>| {
         s.event_time(|n| EventTime(check(*n) as i64), Watermarks::ascending()).sink("out", out());
     };
-    fails(1, stamped, &expect![[r#"
+    fails(
+        1,
+        stamped,
+        &expect![[r#"
         User: operator "event_time-1" panicked at record 18 of its batch: planted at 17
-          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]]);
+          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]],
+    );
     let expected = expect![[r#"
         User: operator "split-1" panicked at record 18 of its batch: planted at 17
           help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]];
@@ -66,12 +74,15 @@ fn a_panic_behind_an_exchange_names_them_too() {
     let keyed = |s: Stream<u64>| {
         // One key, so that the batch stays as it is.
         s.key_by(|_| 0u8)
-            .process("totals", process_fn(|cx, n: u64| {
-                *cx.state() += check(n);
-                let total: u64 = *cx.state();
-                cx.emit(total);
-                Ok(())
-            }))
+            .process(
+                "totals",
+                process_fn(|cx, n: u64| {
+                    *cx.state() += check(n);
+                    let total: u64 = *cx.state();
+                    cx.emit(total);
+                    Ok(())
+                }),
+            )
             .sink("out", collect());
     };
     let expected = expect![[r#"
@@ -95,9 +106,13 @@ fn a_panic_behind_an_exchange_names_them_too() {
             .results()
             .sink("out", collect());
     };
-    fails(2, windowed, &expect![[r#"
+    fails(
+        2,
+        windowed,
+        &expect![[r#"
         User: operator "sums" panicked at record 18 of its batch: planted at 17
-          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]]);
+          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]],
+    );
 }
 
 #[test]
@@ -123,16 +138,24 @@ fn a_panic_in_a_timer_or_a_sink_names_the_step() {
             .process("alarm", Late)
             .sink("out", collect());
     };
-    fails(1, timed, &expect![[r#"
+    fails(
+        1,
+        timed,
+        &expect![[r#"
         User: operator "alarm" panicked: planted at 17
-          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]]);
+          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]],
+    );
     let sink = callback(|n: &Timed<u64>| {
         check(n.value);
         Ok(())
     });
-    fails(1, |s| s.sink("callback", sink), &expect![[r#"
+    fails(
+        1,
+        |s| s.sink("callback", sink),
+        &expect![[r#"
         User: operator "callback" panicked: planted at 17
-          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]]);
+          help: the attempt is restarted from the last checkpoint, if the restart strategy allows"#]],
+    );
 }
 
 #[test]
@@ -153,7 +176,11 @@ fn a_step_that_cannot_be_built_is_named() {
     let stamped = |s: Stream<u64>| {
         s.event_time(|n| EventTime(*n as i64), custom).sink("out", collect());
     };
-    fails(2, stamped, &expect![[r#"User: step "event_time-1" panicked before it ran: planted in the generator"#]]);
+    fails(
+        2,
+        stamped,
+        &expect![[r#"User: step "event_time-1" panicked before it ran: planted in the generator"#]],
+    );
 }
 
 struct Never;
@@ -188,7 +215,10 @@ fn an_error_follows_the_policy() {
                     let _: u64 = *cx.state();
                     Ok(())
                 });
-                numbers.key_by(|_| "all".to_owned()).process("odd", process).sink("out", out.clone());
+                numbers
+                    .key_by(|_| "all".to_owned())
+                    .process("odd", process)
+                    .sink("out", out.clone());
             }
         }
         (job.build().unwrap(), out, refused)
@@ -199,18 +229,24 @@ fn an_error_follows_the_policy() {
         config
     };
     let expected = [
-        (expect![[r#"
+        (
+            expect![[r#"
             User: operator "odd", record 1 of 5 in its batch: 0 is even
-              help: send odd numbers"#]], expect![[r#"
+              help: send odd numbers"#]],
+            expect![[r#"
             odd | event time none | 0 is even | 0
             odd | event time none | 2 is even | 2
-            odd | event time none | 4 is even | 4"#]]),
-        (expect![[r#"
+            odd | event time none | 4 is even | 4"#]],
+        ),
+        (
+            expect![[r#"
             User: operator "odd", record 1 of 5 in its batch: key "all": 0 is even
-              help: send odd numbers"#]], expect![[r#"
+              help: send odd numbers"#]],
+            expect![[r#"
             odd | event time none | key "all": 0 is even | 0
             odd | event time none | key "all": 2 is even | 2
-            odd | event time none | key "all": 4 is even | 4"#]]),
+            odd | event time none | key "all": 4 is even | 4"#]],
+        ),
     ];
     for (keyed, (failure, refusals)) in [false, true].into_iter().zip(expected) {
         let (topology, out, _) = job(BadRecordPolicy::Fail, keyed);

@@ -69,11 +69,9 @@ fn begin(workers: usize, shape: Shape, sink: impl Sink<Record = u64>) -> JobHand
     let stream = match shape {
         Shape::Fused => numbers,
         Shape::Exchanged => numbers.rebalance(),
-        Shape::Keyed => numbers
-            .key_by(|n| n % 64)
-            .process("count", numbered())
-            .map(|(n, _)| n)
-            .rebalance(),
+        Shape::Keyed => {
+            numbers.key_by(|n| n % 64).process("count", numbered()).map(|(n, _)| n).rebalance()
+        }
     };
     stream.sink("out", sink);
     let config = Config { max_in_flight_records: LIMIT, ..config(workers, None) };

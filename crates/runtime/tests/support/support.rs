@@ -118,7 +118,8 @@ pub fn show(e: &Error, dir: &Path) -> String {
 
 /// Dead letters in a stable order, one line each.
 pub fn letters(letters: Vec<DeadLetter>) -> String {
-    let line = |l: DeadLetter| format!("{} | {} | {} | {}", l.operator, l.position, l.reason, l.record);
+    let line =
+        |l: DeadLetter| format!("{} | {} | {} | {}", l.operator, l.position, l.reason, l.record);
     let mut lines: Vec<String> = letters.into_iter().map(line).collect();
     lines.sort();
     lines.join("\n")

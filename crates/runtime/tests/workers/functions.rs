@@ -79,7 +79,11 @@ fn a_process_function_with_timers() {
             let buckets = job
                 .source("events", input.source(&checkpoints))
                 .event_time(|e| EventTime(e.time), Watermarks::bounded(input.delay()))
-                .inspect(move |e| if e.id == at { mine.step_on() })
+                .inspect(move |e| {
+                    if e.id == at {
+                        mine.step_on()
+                    }
+                })
                 .key_by(|e| e.key)
                 .process("buckets", Buckets);
             buckets.sink("out", out.clone());
@@ -126,7 +130,11 @@ impl BroadcastProcess for Priced {
     type RuleKey = u8;
     type Rule = u64;
 
-    fn on_broadcast(&self, cx: &mut BroadcastCx<'_, Self>, (key, price): (u8, u64)) -> headwater_core::Result<()> {
+    fn on_broadcast(
+        &self,
+        cx: &mut BroadcastCx<'_, Self>,
+        (key, price): (u8, u64),
+    ) -> headwater_core::Result<()> {
         cx.rules().insert(key, price);
         self.applied.fetch_add(1, SeqCst);
         Ok(())
@@ -153,11 +161,18 @@ fn broadcast_rules() {
             let (mine, at) = (Mine::default(), input.middle());
             let mut job = Job::new("rules");
             let updates = job.source("updates", scripted(rules.clone()));
-            job.source("events", input.source(&checkpoints).gate(0, Gate::Open(Arc::clone(&ready))))
-                .inspect(move |e| if e.id == at { mine.step_on() })
-                .key_by(|e| e.key)
-                .process_with_broadcast("priced", &updates, Priced { applied: Arc::clone(&applied) })
-                .sink("out", out.clone());
+            job.source(
+                "events",
+                input.source(&checkpoints).gate(0, Gate::Open(Arc::clone(&ready))),
+            )
+            .inspect(move |e| {
+                if e.id == at {
+                    mine.step_on()
+                }
+            })
+            .key_by(|e| e.key)
+            .process_with_broadcast("priced", &updates, Priced { applied: Arc::clone(&applied) })
+            .sink("out", out.clone());
             let mut handle = start(job.build().unwrap(), config(workers, None)).unwrap();
             let all = (workers * rules.len()) as u64;
             until("the rules", || applied.load(SeqCst) == all);
@@ -165,7 +180,9 @@ fn broadcast_rules() {
             wait(&mut handle, &checkpoints).map_err(|e| e.report())?;
             if handle.metrics().restarts != 1 || out.sorted() != want {
                 let (restarts, found) = (handle.metrics().restarts, out.sorted());
-                return Err(format!("{workers} workers, {restarts} restarts: {found:?}\nnot {want:?}"));
+                return Err(format!(
+                    "{workers} workers, {restarts} restarts: {found:?}\nnot {want:?}"
+                ));
             }
         }
         Ok(())
@@ -212,7 +229,11 @@ fn union_agrees(input: &Input, together: bool) -> Result<(), String> {
             false => stamp(first, input).union(&stamp(other, &second)),
         };
         let windows = both
-            .inspect(move |e| if e.id == at { mine.step_on() })
+            .inspect(move |e| {
+                if e.id == at {
+                    mine.step_on()
+                }
+            })
             .key_by(|e| e.key)
             .window(WindowSpec::hopping(Duration::from_millis(8), Duration::from_millis(4)))
             .aggregate("windows", collect());

@@ -108,7 +108,10 @@ fn contents(results: &Results, panes: Panes) -> Result<Windows> {
 fn without_superseded(found: &mut Windows, expected: &Windows) {
     found.retain(|(key, start, end), ids| {
         !expected.iter().any(|((k, s, e), all)| {
-            k == key && s <= start && end <= e && (s, e) != (start, end)
+            k == key
+                && s <= start
+                && end <= e
+                && (s, e) != (start, end)
                 && ids.iter().all(|id| all.contains(id))
         })
     });
@@ -137,7 +140,10 @@ fn agrees(
         }
         let found = Expected { windows: found, late: ran.late.clone() };
         if found != expected {
-            return Err(format!("{workers} workers, crash {crash}: {}", differences(&found, &expected)));
+            return Err(format!(
+                "{workers} workers, crash {crash}: {}",
+                differences(&found, &expected)
+            ));
         }
         runs.push(ran);
     }

@@ -1,11 +1,12 @@
-//! Seeded disorder: batches cut anywhere, barriers, slow encoding and crashes between any two inputs.
+//! Seeded disorder: batches cut anywhere, barriers, slow encoding and crashes between any two
+//! inputs.
 
 use headwater_core::Result;
 
 use super::Driver;
 
-/// What is to happen, from a small generator of numbers that look random (SplitMix64): the same seed
-/// gives the same ones.
+/// What is to happen, from a small generator of numbers that look random (SplitMix64): the same
+/// seed gives the same ones.
 pub(super) struct Chaos {
     seed: u64,
     cuts_batches: bool,

@@ -1,8 +1,8 @@
 //! Checkpoints of the test driver: cut like the runtime's, kept in memory.
 //!
 //! The barrier freezes the tables; entries are then encoded into a segment in one go or, under
-//! chaos, bit by bit between inputs. Only when all is encoded the checkpoint is durable: the outputs
-//! of its epochs can no longer be lost, and their inputs are forgotten.
+//! chaos, bit by bit between inputs. Only when all is encoded the checkpoint is durable: the
+//! outputs of its epochs can no longer be lost, and their inputs are forgotten.
 
 use std::collections::HashMap;
 

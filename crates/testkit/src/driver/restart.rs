@@ -6,7 +6,8 @@
 //!
 //! What no checkpoint holds is when a split went quiet. The driver tells it again with the time at
 //! which it did, so that a split that was idle is idle; where the watermark goes on with the clock
-//! (`advance_when_quiet`) that would count the silence twice, so it starts over, as in a real restart.
+//! (`advance_when_quiet`) that would count the silence twice, so it starts over, as in a real
+//! restart.
 
 use std::time::Duration;
 

@@ -103,5 +103,5 @@ fn run_same(directory: &std::path::Path) {
         job.source("in", collection(Vec::<u8>::new())).sink("numbers", blackhole());
         Ok(())
     });
-    Cases::new().job(same.source::<u8>("in").sink::<u8>("numbers")).run(directory);
+    Cases::new().job(same.source::<u8>("in").sink::<u8>("numbers")).check(directory);
 }

@@ -41,7 +41,7 @@ pub(super) fn count(
                 process_fn(|cx, _: u64| {
                     let count: &mut u64 = cx.state();
                     *count += 1;
-                    if *count % EMIT_EVERY == 0 {
+                    if count.is_multiple_of(EMIT_EVERY) {
                         let row = (*cx.key(), *cx.state());
                         cx.emit(row);
                     }
