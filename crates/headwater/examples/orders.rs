@@ -19,8 +19,11 @@ use headwater::prelude::*;
 /// A line of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Order {
+    /// Unique.
     pub id: u64,
+    /// Who ordered.
     pub customer: String,
+    /// What it comes to.
     pub cents: u64,
     /// When it was placed, in milliseconds since 1970.
     pub at: EventTime,
@@ -29,10 +32,13 @@ pub struct Order {
 /// What a customer ordered within ten minutes: a row of the Parquet parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CustomerWindow {
+    /// Who ordered.
     pub customer: String,
     /// In milliseconds since 1970.
     pub window_start: EventTime,
+    /// How many orders.
     pub orders: u64,
+    /// What they come to.
     pub cents: u64,
 }
 
