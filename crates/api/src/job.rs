@@ -63,7 +63,8 @@ impl Job {
         Stream::new(&self.graph, id, 0)
     }
 
-    /// Where refused records go. Default: a JSON-lines file named after the job, in `dead-letters/`.
+    /// Where refused records go. Default: a JSON-lines file named after the job, in
+    /// `dead-letters/`.
     pub fn dead_letters(&mut self, sink: impl Sink<Record = DeadLetter>) {
         self.graph.borrow_mut().dead_letters(sink);
     }

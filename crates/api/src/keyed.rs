@@ -26,8 +26,8 @@ impl<K, T> Clone for KeyedStream<K, T> {
 impl<K: Key, T: Record> KeyedStream<K, T> {
     /// Runs a process function: state and timers per key, side outputs.
     ///
-    /// `name` is the uid of its state. Records and timers that it refuses follow the error policy of
-    /// the stream.
+    /// `name` is the uid of its state. Records and timers that it refuses follow the error policy
+    /// of the stream.
     pub fn process<P>(&self, name: &str, process: P) -> Processed<P::Out>
     where
         P: Process<Key = K, In = T>,

@@ -220,8 +220,8 @@ impl<T: Record> Stream<T> {
         stream
     }
 
-    /// Sends each record to one of the named outputs: the one whose index `choose` returns; a record
-    /// for which it returns another number is counted as filtered.
+    /// Sends each record to one of the named outputs: the one whose index `choose` returns; a
+    /// record for which it returns another number is counted as filtered.
     ///
     /// ```
     /// # use headwater_api::Job;

@@ -100,8 +100,8 @@ impl<K: Key, T: Record> WindowedStream<K, T> {
 
     /// Collects the records of each key and window and hands them, with key and window, to `f`.
     ///
-    /// State: all records of the window. Prefer [`WindowedStream::aggregate`] followed by `map` on the
-    /// results where an accumulator will do.
+    /// State: all records of the window. Prefer [`WindowedStream::aggregate`] followed by `map` on
+    /// the results where an accumulator will do.
     pub fn process<U, I>(
         self,
         name: &str,

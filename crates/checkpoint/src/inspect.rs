@@ -96,8 +96,8 @@ pub struct VerifyReport {
 /// The checkpoints of a location, newest first.
 ///
 /// # Errors
-/// As [`restore`](crate::restore()), if the newest one cannot be told; a damaged manifest is part of
-/// the list.
+/// As [`restore`](crate::restore()), if the newest one cannot be told; a damaged manifest is part
+/// of the list.
 pub fn list(location: &Location) -> Result<Vec<Listing>> {
     let mut all = Vec::new();
     let newest = pointer::newest(location)?.seq;

@@ -4,8 +4,8 @@
 //! the content of *n*; an older attempt that is still alive then finds its next number taken and
 //! stops with kind `Fenced`. Each write goes through the same door, so there is no moment in which
 //! two attempts can both add to the log, however long one of them was frozen. If it was frozen for
-//! so long that its next number was taken, retired and deleted, it can create it; but then the number
-//! before is gone too (deletion goes oldest first), which it checks after each write.
+//! so long that its next number was taken, retired and deleted, it can create it; but then the
+//! number before is gone too (deletion goes oldest first), which it checks after each write.
 //!
 //! Invariants:
 //! - The numbers that exist have no gap: manifests are deleted oldest first only.
@@ -77,8 +77,8 @@ impl JobLog {
     ///
     /// # Errors
     /// Kind `Fenced` if another attempt has written a manifest since `restored` was read: restore
-    /// again. Kind `Config` if the store is unfit or belongs to another job; otherwise the storage's
-    /// error.
+    /// again. Kind `Config` if the store is unfit or belongs to another job; otherwise the
+    /// storage's error.
     pub fn start_attempt(
         location: &Location,
         restored: &Restored,
@@ -185,8 +185,8 @@ impl JobLog {
         Err(self.fenced(seq - 1, "this attempt, and deleted by a newer one"))
     }
 
-    /// Moves `latest` to the newest manifest and deletes the checkpoints that are not retained, with
-    /// the segments that only they list.
+    /// Moves `latest` to the newest manifest and deletes the checkpoints that are not retained,
+    /// with the segments that only they list.
     ///
     /// Call it when a checkpoint is complete. After an error call it again later; nothing is lost.
     ///
@@ -269,7 +269,8 @@ fn owner(location: &Location, seq: u64) -> Result<(u64, String)> {
 /// Reads and checks the manifest of this number.
 ///
 /// # Errors
-/// Kind `State` if it is missing or damaged, `Config` if this build cannot read it, or the storage's.
+/// Kind `State` if it is missing or damaged, `Config` if this build cannot read it, or the
+/// storage's.
 pub(crate) fn read_manifest(location: &Location, seq: u64) -> Result<Manifest> {
     let name = names::manifest(seq);
     let full = location.full_name(&name);

@@ -1,10 +1,11 @@
 //! The checkpoint protocol, its manifest and segments, and the location they live in.
 //!
-//! A checkpoint is one *manifest* (a small JSON file) and the *segments* (files of state entries) it
-//! lists. Workers upload what changed in an epoch as delta segments; when every worker has done so
-//! the manifest is written by create-if-absent under the next sequence number. That one write is the
-//! moment at which the checkpoint exists, and it is also the fence: of two attempts that believe
-//! they own a job only one can create number *n*, the other learns that it is no longer the owner.
+//! A checkpoint is one *manifest* (a small JSON file) and the *segments* (files of state entries)
+//! it lists. Workers upload what changed in an epoch as delta segments; when every worker has done
+//! so the manifest is written by create-if-absent under the next sequence number. That one write is
+//! the moment at which the checkpoint exists, and it is also the fence: of two attempts that
+//! believe they own a job only one can create number *n*, the other learns that it is no longer the
+//! owner.
 //!
 //! ```text
 //! DIR/job.json                               name and key groups of the job, written once
@@ -17,8 +18,8 @@
 //! byte of every file is under a checksum, and damage is either refused by name or, where no output
 //! can be duplicated by it, answered by the next older checkpoint with a warning.
 //!
-//! Reading order: [`protocol`] (what happens when, without any I/O) → [`segment`] → [`manifest`] and
-//! [`envelope`] → [`location`] → [`job_log`] → [`mod@restore`] → [`merge`] → [`inspect`];
+//! Reading order: [`protocol`] (what happens when, without any I/O) → [`segment`] → [`manifest`]
+//! and [`envelope`] → [`location`] → [`job_log`] → [`mod@restore`] → [`merge`] → [`inspect`];
 //! [`mod@crash_point`] is for tests that kill the process.
 //!
 //! This crate starts no thread and reads no clock: the caller brings time, threads and names.

@@ -1,8 +1,9 @@
 //! The manifest: everything a checkpoint is made of, in one small file that people can read.
 //!
 //! Pretty JSON in an [`envelope`]. It is written last and by create-if-absent, so a
-//! checkpoint exists exactly if its manifest does. A manifest of kind [`ManifestKind::AttemptStart`]
-//! has the content of the checkpoint that the attempt was restored from, under a new number.
+//! checkpoint exists exactly if its manifest does. A manifest of kind
+//! [`ManifestKind::AttemptStart`] has the content of the checkpoint that the attempt was restored
+//! from, under a new number.
 
 use std::collections::BTreeMap;
 
@@ -164,8 +165,8 @@ impl Manifest {
     /// Reads the bytes of the file of this name.
     ///
     /// # Errors
-    /// Kind `State` if it is damaged, kind `Config` if this build does not read its format; both name
-    /// the file.
+    /// Kind `State` if it is damaged, kind `Config` if this build does not read its format; both
+    /// name the file.
     ///
     /// # Examples
     /// ```

@@ -1,9 +1,9 @@
 //! Folds delta segments into fewer, larger ones, so that a restore reads a bounded amount.
 //!
 //! Planning is pure: [`plan_merge`] looks at sizes alone. Merging goes block by block: for each
-//! operator, state and key group the blocks of all segments are read, the last writer of a key wins,
-//! and the result is written on; memory is bounded by the largest such group, plus 8 MiB. A removal
-//! is kept as long as an older segment, outside of the run, could still have the entry.
+//! operator, state and key group the blocks of all segments are read, the last writer of a key
+//! wins, and the result is written on; memory is bounded by the largest such group, plus 8 MiB. A
+//! removal is kept as long as an older segment, outside of the run, could still have the entry.
 //!
 //! It runs on a thread of the caller, beside processing; its result takes effect when the next
 //! manifest lists it instead of the run. Until then nothing is lost if it is thrown away.

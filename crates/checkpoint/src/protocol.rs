@@ -20,7 +20,8 @@
 //!   sinks' committables) stay in [`Protocol::parts`] and go into the next manifest, which waits
 //!   for every worker's part of every epoch since the last durable manifest. So parts accumulate
 //!   until a manifest succeeds.
-//! - A worker that could not upload keeps its part and acks later; the ack of a failed epoch counts.
+//! - A worker that could not upload keeps its part and acks later; the ack of a failed epoch
+//!   counts.
 //! - After `tolerable_failures` consecutive failures the next one is `Fail`.
 //!
 //! It does not know what a part is, and does not write, commit or delete anything itself.

@@ -1,9 +1,10 @@
 //! Opens the newest checkpoint that is whole, and gives its state back block by block.
 //!
 //! Every segment is read once and compared with its hash before anything is restored. If a file is
-//! damaged the next older checkpoint is taken, with a warning, but only if no output can have become
-//! visible since that one: else its records would be written a second time, and the job has to stop
-//! and say so. Storage that fails is not damage: it is reported, never answered by going back.
+//! damaged the next older checkpoint is taken, with a warning, but only if no output can have
+//! become visible since that one: else its records would be written a second time, and the job has
+//! to stop and say so. Storage that fails is not damage: it is reported, never answered by going
+//! back.
 //!
 //! Memory: the index of each segment, and one run of blocks while loading.
 
@@ -126,8 +127,9 @@ fn pass_over(location: &Location, seq: u64, damage: Error) -> Result<String> {
 }
 
 impl Restored {
-    /// Gives the blocks of a state whose key groups lie in `range`, oldest segment first: entries of
-    /// a later block replace those of an earlier one with the same key, and removals remove them.
+    /// Gives the blocks of a state whose key groups lie in `range`, oldest segment first: entries
+    /// of a later block replace those of an earlier one with the same key, and removals remove
+    /// them.
     ///
     /// May be called from several threads at once.
     ///

@@ -5,7 +5,8 @@
 //! headwater bench runtime --case latency  one property of the runtime
 //! ```
 //!
-//! Each figure is of one run in a process of its own, so that memory and CPU time are those of the run.
+//! Each figure is of one run in a process of its own, so that memory and CPU time are those of the
+//! run.
 //!
 //! What this does not do: compare with other systems; docs/performance.md does.
 

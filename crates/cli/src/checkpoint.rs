@@ -1,7 +1,7 @@
 //! `headwater checkpoint`: looks into a checkpoint directory without running the job.
 //!
-//! `ls`, `show` and `verify` only read and may be used while the job runs; `repair` writes, and only
-//! when told so twice.
+//! `ls`, `show` and `verify` only read and may be used while the job runs; `repair` writes, and
+//! only when told so twice.
 
 use headwater::cli::terminal;
 use headwater::{Error, Exit, Result};

@@ -1,8 +1,8 @@
 //! `headwater demo`: an endless auction, and its hottest lots, live.
 //!
-//! The events are those of the Nexmark benchmark at a steady rate, stamped with the present; the job
-//! ([`job`]) counts bids per auction in windows and keeps the ten hottest auctions of each. They are
-//! shown as a table that is drawn in place on a terminal, as lines or JSON lines elsewhere
+//! The events are those of the Nexmark benchmark at a steady rate, stamped with the present; the
+//! job ([`job`]) counts bids per auction in windows and keeps the ten hottest auctions of each.
+//! They are shown as a table that is drawn in place on a terminal, as lines or JSON lines elsewhere
 //! ([`screen`]). When nothing comes out for three seconds it says why ([`why`]), and at the end it
 //! accounts for every event ([`balance`]).
 

@@ -1,6 +1,7 @@
 //! A sink that counts records and drops them: for benchmarks, and for streams nobody needs.
 //!
-//! What this does not do: count exactly once; records that are replayed after a failure count again.
+//! What this does not do: count exactly once; records that are replayed after a failure count
+//! again.
 
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! A sink that hands each record to a function.
 //!
-//! All workers call the same function, each from its own thread. An error from it fails the attempt,
-//! after which records since the last checkpoint are handed over again: at-least-once.
+//! All workers call the same function, each from its own thread. An error from it fails the
+//! attempt, after which records since the last checkpoint are handed over again: at-least-once.
 //!
 //! What this does not do: retry, wait, or keep a record that was handed over.
 
@@ -30,8 +30,8 @@ pub fn callback<T: Record>(
     try_callback(move |record| call(record).map(|()| WriteStatus::Done))
 }
 
-/// Calls `call` with every record; it may say [`WriteStatus::Blocked`] to get the same record again,
-/// after a short while.
+/// Calls `call` with every record; it may say [`WriteStatus::Blocked`] to get the same record
+/// again, after a short while.
 ///
 /// # Examples
 /// ```

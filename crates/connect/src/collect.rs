@@ -1,8 +1,8 @@
 //! A sink that keeps records in memory, exactly once: for tests and small results.
 //!
-//! Each writer stages its records; at the end of an epoch their encoding becomes the committable, and
-//! the commit decodes it into the shared vector. As the records travel in the checkpoint, a restored
-//! job in a new process collects those of the restored epoch too.
+//! Each writer stages its records; at the end of an epoch their encoding becomes the committable,
+//! and the commit decodes it into the shared vector. As the records travel in the checkpoint, a
+//! restored job in a new process collects those of the restored epoch too.
 //!
 //! Invariant: an epoch that the handle has seen is not added again; a restore to an earlier epoch
 //! makes the later ones count as unseen, what they added stays.

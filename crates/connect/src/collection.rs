@@ -1,6 +1,7 @@
 //! A bounded source over records in memory: for tests, examples and small inputs.
 //!
-//! Record `n` comes from split `n mod splits`; a position is the number of records read in the split.
+//! Record `n` comes from split `n mod splits`; a position is the number of records read in the
+//! split.
 //!
 //! Invariant: the records are shared by all readers and attempts and cloned as they are read.
 //!

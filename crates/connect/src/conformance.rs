@@ -5,14 +5,14 @@
 //! - [`exactly_once_sink_suite`], [`at_least_once_sink_suite`]: for sinks, by their guarantee.
 //!
 //! A suite makes the connector over and over, as a restarted process would, drives it as the engine
-//! does, crashes included, and compares what is read or visible with what ought to be. It returns the
-//! first difference as a sentence with the step that led to it; `unwrap` it in a test.
+//! does, crashes included, and compares what is read or visible with what ought to be. It returns
+//! the first difference as a sentence with the step that led to it; `unwrap` it in a test.
 //!
 //! Invariant: a suite does not hang on a connector that does; a call that takes longer than
 //! [`PATIENCE`] is a finding.
 //!
-//! What this does not do: measure, or crash in the middle of a call; a connector that writes in more
-//! than one step tests that itself.
+//! What this does not do: measure, or crash in the middle of a call; a connector that writes in
+//! more than one step tests that itself.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -38,7 +38,8 @@ pub use source::{live_source_suite, source_suite};
 /// How long a suite waits for a call, a wake-up or a connection before it gives up.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Reads a source to its end, split by split; for tests of anything that writes what a source reads.
+/// Reads a source to its end, split by split; for tests of anything that writes what a source
+/// reads.
 ///
 /// # Errors
 /// When the source fails, does not end, or refuses a record.

@@ -1,8 +1,8 @@
 //! A sink for people: a table when the standard output is a terminal, JSON lines when it is not.
 //!
-//! Each writer gathers a block of whole lines and writes it at once, so lines of different workers do
-//! not mix. It writes when the input pauses, when it has gathered much, and at the end of each epoch.
-//! Nothing that was printed can be unprinted: at-least-once.
+//! Each writer gathers a block of whole lines and writes it at once, so lines of different workers
+//! do not mix. It writes when the input pauses, when it has gathered much, and at the end of each
+//! epoch. Nothing that was printed can be unprinted: at-least-once.
 //!
 //! What this does not do: print event times (put them into the record), or colour.
 

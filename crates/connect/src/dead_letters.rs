@@ -1,9 +1,9 @@
 //! A file of dead letters: one JSON object per line, each letter exactly once.
 //!
 //! A writer keeps the lines of an epoch in memory; at its end they become the committable, so they
-//! travel in the checkpoint and nothing is staged in the file system. The commit appends them. Beside
-//! the file `<file>.committed` keeps, as JSON, the last epoch that was appended and the length of the
-//! file after it:
+//! travel in the checkpoint and nothing is staged in the file system. The commit appends them.
+//! Beside the file `<file>.committed` keeps, as JSON, the last epoch that was appended and the
+//! length of the file after it:
 //!
 //! ```text
 //! commit(e):  recorded epoch ≥ e → done already

@@ -86,8 +86,9 @@ impl<F> Generator<F> {
 
     /// Gives `records_per_second` records per second, counted over all splits.
     ///
-    /// Time: record `n` is due `n / rate` seconds after the start of the attempt, or after a restore
-    /// the same counted from the restored record; a reader that falls behind catches up.
+    /// Time: record `n` is due `n / rate` seconds after the start of the attempt, or after a
+    /// restore the same counted from the restored record; a reader that falls behind catches
+    /// up.
     pub fn rate(mut self, records_per_second: f64) -> Self {
         self.numbers.rate = Some(records_per_second);
         self

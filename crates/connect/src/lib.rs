@@ -1,8 +1,8 @@
 //! Where records enter and leave: the source and sink contracts, and the light connectors.
 //!
 //! A [`Source`] is a set of splits, each read by a [`Reader`] whose [`Position`] goes into the
-//! checkpoint. A [`Sink`] gives every worker a [`Writer`]; a sink that is exactly-once end to end also
-//! has a [`Committer`], which makes an epoch's output visible once its checkpoint is durable.
+//! checkpoint. A [`Sink`] gives every worker a [`Writer`]; a sink that is exactly-once end to end
+//! also has a [`Committer`], which makes an epoch's output visible once its checkpoint is durable.
 //!
 //! Connectors with heavy dependencies live in crates of their own and implement the same traits;
 //! [`conformance`] holds the suites that every connector runs.

@@ -1,12 +1,12 @@
 //! Lines of text from the standard input, a TCP connection or anything else that can be read.
 //!
-//! A thread waits for input, cuts it into lines and hands them to the worker through a bounded queue
-//! (see `feed`), so the worker never waits. A line that is too long or not UTF-8 is refused, not
-//! fatal; the position is the number of lines so far, refused ones included.
+//! A thread waits for input, cuts it into lines and hands them to the worker through a bounded
+//! queue (see `feed`), so the worker never waits. A line that is too long or not UTF-8 is refused,
+//! not fatal; the position is the number of lines so far, refused ones included.
 //!
-//! **None of these inputs can be read twice.** A reader that is opened at a position goes on counting
-//! there and gives what comes *next*: lines that were read after the last checkpoint are lost when the
-//! job fails (at-most-once). For more, write them to a log or a file first.
+//! **None of these inputs can be read twice.** A reader that is opened at a position goes on
+//! counting there and gives what comes *next*: lines that were read after the last checkpoint are
+//! lost when the job fails (at-most-once). For more, write them to a log or a file first.
 //!
 //! What this does not do: parse lines, or share one input among splits.
 
@@ -34,9 +34,9 @@ const SPLIT: &str = "input";
 
 /// Reads lines from the standard input of the process until it ends.
 ///
-/// A process has one standard input: all sources made by this share it, and each line goes to one of
-/// them. The thread that waits for it starts with the first reader and lives as long as the process,
-/// so a restarted job goes on with the next line.
+/// A process has one standard input: all sources made by this share it, and each line goes to one
+/// of them. The thread that waits for it starts with the first reader and lives as long as the
+/// process, so a restarted job goes on with the next line.
 ///
 /// # Examples
 /// ```

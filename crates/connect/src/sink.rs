@@ -1,10 +1,11 @@
 //! The sink contract: writers per worker, and a committer for what becomes visible per epoch.
 //!
-//! Life of an exactly-once epoch: [`Writer::write`] stages records where readers of the target do not
-//! see them; [`Writer::prepare`] makes what was staged durable and describes it by committables, which
-//! go into the checkpoint; after the checkpoint is durable, [`Committer::commit`] makes them visible.
-//! After a crash [`Committer::recover`] does that again for the restored epoch (it must not matter
-//! how often) and removes what other attempts left behind.
+//! Life of an exactly-once epoch: [`Writer::write`] stages records where readers of the target do
+//! not see them; [`Writer::prepare`] makes what was staged durable and describes it by
+//! committables, which go into the checkpoint; after the checkpoint is durable,
+//! [`Committer::commit`] makes them visible. After a crash [`Committer::recover`] does that again
+//! for the restored epoch (it must not matter how often) and removes what other attempts left
+//! behind.
 
 use headwater_core::{Epoch, Record, Result, Timed};
 use serde::{Deserialize, Serialize};
@@ -95,7 +96,8 @@ pub trait Committer: Send {
     fn commit(&mut self, epoch: Epoch, committables: &[Committable]) -> Result<()>;
 
     /// Called once before an attempt starts, with the committables of the restored epoch (none for
-    /// a first start): commits them unless that was done, then removes what aborted attempts staged.
+    /// a first start): commits them unless that was done, then removes what aborted attempts
+    /// staged.
     fn recover(&mut self, epoch: Epoch, committables: &[Committable]) -> Result<()> {
         self.commit(epoch, committables)
     }

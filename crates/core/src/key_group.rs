@@ -1,9 +1,9 @@
 //! Key groups: the unit in which keyed state is owned, moved and stored.
 //!
-//! A key hashes to 64 bits and from there to one of `max_parallelism` key groups, which is fixed for
-//! the life of a job. **The hash is xxh3-64 (seed 0) of the key's postcard encoding**: specified,
-//! portable, and pinned by test vectors below, as checkpoints depend on it. Bits 20..52 choose the
-//! key group; hash tables use the others, so that the keys of one group still spread.
+//! A key hashes to 64 bits and from there to one of `max_parallelism` key groups, which is fixed
+//! for the life of a job. **The hash is xxh3-64 (seed 0) of the key's postcard encoding**:
+//! specified, portable, and pinned by test vectors below, as checkpoints depend on it. Bits 20..52
+//! choose the key group; hash tables use the others, so that the keys of one group still spread.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;

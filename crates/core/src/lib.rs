@@ -14,6 +14,7 @@ pub mod error;
 pub mod key_group;
 pub mod record;
 pub mod schema;
+pub mod shape;
 pub mod time;
 
 pub use batch::{AnyBatch, Batch, SplitTag};

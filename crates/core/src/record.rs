@@ -9,8 +9,8 @@ use crate::time::EventTime;
 
 /// A value that can flow through a job: any owned serde type.
 ///
-/// Implemented for every type that is `Clone + Serialize + DeserializeOwned + Send + 'static`; it is
-/// never implemented by hand. Serialization happens only at the edges (state, wire, files), not
+/// Implemented for every type that is `Clone + Serialize + DeserializeOwned + Send + 'static`; it
+/// is never implemented by hand. Serialization happens only at the edges (state, wire, files), not
 /// between operators of one process.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot flow through a Headwater job",

@@ -1,8 +1,10 @@
-//! Event time, processing time and epochs; and the one place where "complete" and "late" are decided.
+//! Event time, processing time and epochs; and the one place where "complete" and "late" are
+//! decided.
 //!
 //! A watermark `W` says: no further record with time `<= W` is expected. Hence a window
-//! `[start, end)` is complete when `W >= end - 1 ms` ([`EventTime::completes`]), and a record is late
-//! when its time is `<= W` ([`EventTime::is_late`]). No other code compares times with watermarks.
+//! `[start, end)` is complete when `W >= end - 1 ms` ([`EventTime::completes`]), and a record is
+//! late when its time is `<= W` ([`EventTime::is_late`]). No other code compares times with
+//! watermarks.
 
 use std::fmt;
 use std::time::Duration;

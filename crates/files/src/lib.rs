@@ -1,9 +1,9 @@
 //! File source and exactly-once file sink: JSON lines, CSV and Parquet.
 //!
-//! [`source()`] reads a file, a directory or a pattern; every file is a split, and its position is a
-//! byte offset (a row for Parquet), so a restored reader goes on at the very next record. [`sink()`]
-//! writes parts that appear, complete and under their final name, once the checkpoint of their
-//! epoch is durable.
+//! [`source()`] reads a file, a directory or a pattern; every file is a split, and its position is
+//! a byte offset (a row for Parquet), so a restored reader goes on at the very next record.
+//! [`sink()`] writes parts that appear, complete and under their final name, once the checkpoint of
+//! their epoch is durable.
 //!
 //! Reading order: [`compression`] → [`source`](mod@source) → [`sink`](mod@sink).
 //!

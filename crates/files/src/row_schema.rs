@@ -5,18 +5,15 @@
 //! column is nullable, because a field may be left out (`skip_serializing_if`).
 //!
 //! Enums of unit variants are text; enums of variants with data are a struct with one column per
-//! variant. What has no columns (scalars, mixed enums, recursive types, 128-bit integers) is refused
-//! with its name. A type that cannot be traced (it validates, or is flattened or untagged) gives
-//! nothing here, and the sink looks at its first rows instead.
+//! variant. What has no columns (scalars, mixed enums, recursive types, 128-bit integers) is
+//! refused with its name. A type that cannot be traced (it validates, or is flattened or untagged)
+//! gives nothing here, and the sink looks at its first rows instead.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use headwater_core::Record;
-
-mod trace;
-
-use trace::{Shape, Stop, shape_of};
+use headwater_core::shape::{Shape, Stop, shape_of};
 
 /// Traces the columns of `T`: `None` when it cannot be traced.
 ///

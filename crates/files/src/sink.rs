@@ -1,10 +1,10 @@
 //! The file sink: parts that become visible, whole and exactly once, with their epoch's checkpoint.
 //!
-//! A worker writes to `DIR/.staging/PREFIX-ATTEMPT-WORKER-N.EXT.inprogress`. At a barrier the part is
-//! closed and synced, and a committable with its size and hash goes into the checkpoint. Once that
-//! is durable the committer renames the part to `DIR/PREFIX-EPOCH-WORKER-N-ATTEMPT.EXT` and notes
-//! the epoch in `DIR/.staging/PREFIX.committed`. Recovery renames what is still staged for the
-//! restored epoch and deletes every other staged part of this prefix.
+//! A worker writes to `DIR/.staging/PREFIX-ATTEMPT-WORKER-N.EXT.inprogress`. At a barrier the part
+//! is closed and synced, and a committable with its size and hash goes into the checkpoint. Once
+//! that is durable the committer renames the part to `DIR/PREFIX-EPOCH-WORKER-N-ATTEMPT.EXT` and
+//! notes the epoch in `DIR/.staging/PREFIX.committed`. Recovery renames what is still staged for
+//! the restored epoch and deletes every other staged part of this prefix.
 //!
 //! Invariants: a name holds its attempt and is never used twice; a visible part is complete and
 //! never changes; the committer never replaces an existing file.

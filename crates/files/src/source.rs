@@ -1,11 +1,12 @@
 //! The file source: a split per file, a position per record.
 //!
-//! Splits are files, named by their path below the base directory and ordered by name. Hidden files,
-//! files whose names start with `_`, and unfinished parts of our own sink are no splits. A position
-//! is the byte offset (of the decompressed bytes) and the line, or row group and row for Parquet.
+//! Splits are files, named by their path below the base directory and ordered by name. Hidden
+//! files, files whose names start with `_`, and unfinished parts of our own sink are no splits. A
+//! position is the byte offset (of the decompressed bytes) and the line, or row group and row for
+//! Parquet.
 //!
-//! Invariants: one `read` call takes at most about 1 MiB of input and the room in its buffer; memory
-//! per reader is bounded by `max_record_bytes`, whatever the file holds.
+//! Invariants: one `read` call takes at most about 1 MiB of input and the room in its buffer;
+//! memory per reader is bounded by `max_record_bytes`, whatever the file holds.
 //!
 //! What it does not do: notice that a file it has read grows or changes. A watched directory should
 //! get its files by rename, as our sink does it; until then give them a name that starts with `_`
@@ -35,8 +36,8 @@ const READ_BYTES: usize = 1 << 20;
 
 /// Starts a file source.
 ///
-/// `path` is a file, a directory (read with its subdirectories) or a pattern with `*` and `?` in its
-/// last component. Files that end in `.gz` or `.zst` are decompressed.
+/// `path` is a file, a directory (read with its subdirectories) or a pattern with `*` and `?` in
+/// its last component. Files that end in `.gz` or `.zst` are decompressed.
 ///
 /// # Examples
 /// ```

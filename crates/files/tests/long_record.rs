@@ -1,4 +1,5 @@
-//! A record far over the limit is refused without being held; alone in its process, to see its peak.
+//! A record far over the limit is refused without being held; alone in its process, to see its
+//! peak.
 
 use std::fs::File;
 use std::io::Write;

@@ -3,9 +3,9 @@
 //! ```sh
 //! cargo run --release --example make_orders -- orders.jsonl.gz 1000000
 //! ```
-//! An order is placed every 86 ms, so a million of them make a day, by one of 1,000 customers. Lines
-//! are out of order by up to 30 s; one order in 200 arrives up to 30 minutes late, and one line in 500
-//! is malformed, in one of eight ways.
+//! An order is placed every 86 ms, so a million of them make a day, by one of 1,000 customers.
+//! Lines are out of order by up to 30 s; one order in 200 arrives up to 30 minutes late, and one
+//! line in 500 is malformed, in one of eight ways.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -1,5 +1,5 @@
-//! Orders per customer and ten minutes: from a gzipped file with disorder, late orders and malformed
-//! lines, to Parquet, exactly once.
+//! Orders per customer and ten minutes: from a gzipped file with disorder, late orders and
+//! malformed lines, to Parquet, exactly once.
 //!
 //! ```sh
 //! cargo run --release --example make_orders -- orders.jsonl.gz 1000000
@@ -8,8 +8,8 @@
 //! python3 crates/headwater/examples/check_orders.py orders.jsonl.gz windows.csv orders-out
 //! ```
 //!
-//! Kill it in the middle and start it again: the parts in `orders-out` are what they would have been.
-//! `ORDERS_IN` and `ORDERS_OUT` name another file and another directory.
+//! Kill it in the middle and start it again: the parts in `orders-out` are what they would have
+//! been. `ORDERS_IN` and `ORDERS_OUT` name another file and another directory.
 
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,8 @@
 //!
 //! - [`args`]: the flags, and the [`Config`](crate::Config) they make;
 //! - [`foreground`]: a job that Ctrl-C, `--for` and the metrics address act on;
-//! - [`signals`]: Ctrl-C; [`balance`]: where all records went; [`terminal`] and [`units`]: how things
-//!   are printed.
+//! - [`signals`]: Ctrl-C; [`balance`]: where all records went; [`terminal`] and [`units`]: how
+//!   things are printed.
 //!
 //! Rules: results go to the standard output, everything else to the standard error; an error is one
 //! sentence, its causes and what to do; the exit codes are those of [`Exit`].

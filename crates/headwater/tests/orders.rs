@@ -1,5 +1,5 @@
-//! The `orders` example on 20,000 orders, against a plain computation over the same lines, and against
-//! the independent checker where there is a Python.
+//! The `orders` example on 20,000 orders, against a plain computation over the same lines, and
+//! against the independent checker where there is a Python.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 

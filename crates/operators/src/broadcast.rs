@@ -1,17 +1,17 @@
 //! Broadcast state: a keyed stream joined with a stream that every worker sees whole.
 //!
 //! A [`BroadcastProcess`] is a [`Process`] with a second input. Its records go to all workers, and
-//! each worker keeps the same map of *rules* from them, which the function reads as it processes keyed
-//! records and timers.
+//! each worker keeps the same map of *rules* from them, which the function reads as it processes
+//! keyed records and timers.
 //!
 //! Invariants:
 //! - keyed records and timers only read the rules; only broadcast records change them, and in the
 //!   same way on each worker, so that all workers hold the same rules at a barrier;
 //! - a checkpoint therefore holds the rules once, from worker 0, and every worker restores them.
 //!
-//! Broadcast records that reach the workers by several paths (splits) may arrive in another order on
-//! each; changes should then not depend on order. The watermark is the minimum of *both* inputs: a
-//! broadcast stream needs event time with an idle timeout, or timers wait for it.
+//! Broadcast records that reach the workers by several paths (splits) may arrive in another order
+//! on each; changes should then not depend on order. The watermark is the minimum of *both* inputs:
+//! a broadcast stream needs event time with an idle timeout, or timers wait for it.
 //!
 //! Absent by design: the rules are not keyed, so they are held in memory whole on each worker; the
 //! broadcast input cannot emit but through the keys it visits, as every worker would emit a copy.
@@ -46,7 +46,8 @@ pub type Rules<P> = BTreeMap<<P as BroadcastProcess>::RuleKey, <P as BroadcastPr
 ///
 /// - Shape: `KeyedStream<K, In>` and `Stream<Update>` to all workers `→ Stream<Out>`.
 /// - Time: no order is kept between the two inputs.
-/// - State: the rules, whole on each worker and once in a checkpoint; keyed state as of [`Process`].
+/// - State: the rules, whole on each worker and once in a checkpoint; keyed state as of
+///   [`Process`].
 /// - Errors: a refused update goes the way of the step's policy, on each worker that refuses it.
 ///
 /// # Examples
@@ -104,8 +105,8 @@ pub trait BroadcastProcess: Process {
     /// Takes in one broadcast record, on every worker.
     ///
     /// # Errors
-    /// Refuses the record by the step's policy. Changes made before the error stay; so change the rules
-    /// before visiting keys, lest an error that only some worker's keys raise leaves the workers with
-    /// different rules.
+    /// Refuses the record by the step's policy. Changes made before the error stay; so change the
+    /// rules before visiting keys, lest an error that only some worker's keys raise leaves the
+    /// workers with different rules.
     fn on_broadcast(&self, cx: &mut BroadcastCx<'_, Self>, update: Self::Update) -> Result<()>;
 }

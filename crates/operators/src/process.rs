@@ -3,13 +3,14 @@
 //! A [`Process`] sees the records of one key in the order they arrive and acts through its [`Cx`]:
 //! it reads and changes the key's state, registers timers, and emits. Everything it keeps lives in
 //! [`Table`](headwater_state::Table)s, so a checkpoint holds exactly what was processed before its
-//! barrier, timers included. [`ProcessOperator`] runs it; [`crate::broadcast`] runs it with a second,
-//! broadcast input.
+//! barrier, timers included. [`ProcessOperator`] runs it; [`crate::broadcast`] runs it with a
+//! second, broadcast input.
 //!
 //! Invariants:
 //! - a record that is refused has emitted nothing; its changes of state and timers stay;
 //! - event-time timers fire in order of time within a key, when the watermark reaches them, each
-//!   once; a timer registered by a timer that is due too fires in the same advance of the watermark;
+//!   once; a timer registered by a timer that is due too fires in the same advance of the
+//!   watermark;
 //! - cleared state, fired timers and expired entries leave nothing behind.
 //!
 //! Reading order: this file → [`cx`] → [`states`] → [`value`], [`list`], [`map`], [`reducing`],

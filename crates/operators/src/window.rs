@@ -3,18 +3,18 @@
 //! **For whoever builds on this**: describe the windows with a [`WindowSpec`] (which windows, how
 //! much lateness, when they emit, what happens after an emission), choose an [`Aggregate`]
 //! ([`count`], [`sum`], [`reduce`], [`fold`], [`collect`], tuples of them, or your own), and call
-//! [`WindowSpec::build`] once per worker. A function of key, window and aggregate is a `flat_map` on
-//! the results, as [`WindowResult`] carries all of them.
+//! [`WindowSpec::build`] once per worker. A function of key, window and aggregate is a `flat_map`
+//! on the results, as [`WindowResult`] carries all of them.
 //!
 //! - Shape: in `Keyed<K, T>`; at [`OUT`](crate::operator::OUT) `WindowResult<K, R>`; at
 //!   [`LATE`](crate::operator::LATE) the late records as they came, without their key.
-//! - Time: windows are half-open `[start, end)`; a window is complete at `W >= end - 1 ms`. A result
-//!   has the time `end - 1 ms` and is never late itself. Watermarks pass unchanged.
+//! - Time: windows are half-open `[start, end)`; a window is complete at `W >= end - 1 ms`. A
+//!   result has the time `end - 1 ms` and is never late itself. Watermarks pass unchanged.
 //! - Late: a record is late when *all* its windows are gone, i.e. when the watermark under which it
 //!   was read has reached `end - 1 ms + allowed lateness`. That is a property of the record (see
-//!   [`Timed::watermark`](headwater_core::Timed::watermark)), so it does not depend on the number of
-//!   workers, on batches or on recovery. A record that has lost some of its windows goes into the
-//!   others.
+//!   [`Timed::watermark`](headwater_core::Timed::watermark)), so it does not depend on the number
+//!   of workers, on batches or on recovery. A record that has lost some of its windows goes into
+//!   the others.
 //! - State: freed at `end - 1 ms + allowed lateness`; a key whose windows are gone leaves nothing.
 //!
 //! Which operator runs a spec (see [`spec`] for the table): tumbling and custom windows, and
@@ -25,8 +25,8 @@
 //!
 //! Reading order: [`result`] → [`assigner`] → [`aggregate`] → `operator` → `progress` → the rest.
 //!
-//! Absent by design: retractions. A session that was emitted early (within the allowed lateness) and
-//! then grew is emitted again under its new bounds; the earlier result stands.
+//! Absent by design: retractions. A session that was emitted early (within the allowed lateness)
+//! and then grew is emitted again under its new bounds; the earlier result stands.
 
 pub mod aggregate;
 pub mod aggregates;

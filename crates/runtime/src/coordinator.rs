@@ -15,13 +15,14 @@ use headwater_checkpoint::{
 };
 use headwater_connect::Committer;
 use headwater_core::{Epoch, Error, ErrorKind, Result, codec};
+use headwater_topology::OperatorTotals;
 use headwater_topology::chain::OperatorSnapshot;
 
 use crate::control::Reading;
 use crate::group::Shared;
 use crate::handle::{Command, Outcome, StopMode};
 use crate::metrics::Registry;
-use crate::restoring::totals_to_counters;
+use crate::restoring::{count_dead_letters, totals_to_counters};
 use crate::worker_part::{Report, WorkerPart};
 
 /// A worker's part whose segment is durable.
@@ -253,14 +254,16 @@ impl Coordinator {
                         let parts = manifest.operators.entry(snapshot.uid.clone()).or_default();
                         parts.extend(snapshot.parts.iter().cloned());
                     }
-                    // A step that is in several chains of a worker has one set of counters.
-                    totals.insert(&snapshot.uid, snapshot.totals);
+                    // The dead letters are in several chains of a worker.
+                    let of_step: &mut OperatorTotals = totals.entry(&snapshot.uid).or_default();
+                    of_step.add(&snapshot.totals);
                 }
             }
             for (uid, totals) in totals {
                 totals_to_counters(uid, &totals, &mut manifest.counters);
             }
         }
+        count_dead_letters(&mut manifest.counters);
         manifest
     }
 

@@ -1,7 +1,7 @@
 //! Flow control: how many records may be on their way between groups and in sinks' queues.
 //!
-//! Sources read only while fewer than the limit are in flight. What is counted goes down as soon as a
-//! record has been processed, whatever event time does; and only sources wait, never an epoch, a
+//! Sources read only while fewer than the limit are in flight. What is counted goes down as soon as
+//! a record has been processed, whatever event time does; and only sources wait, never an epoch, a
 //! watermark or an operator in the middle. So it cannot deadlock: held-back batches count, but what
 //! releases them is the epochs of sources, which advance without credit.
 

@@ -1,14 +1,15 @@
 //! One group as a timely operator: receives, reads, advances, cuts barriers, sends.
 //!
-//! An activation does, in this order: (1) processes what arrived, holding back batches of later epochs;
-//! (2) lets its source read one batch, if there is one and flow control permits; (3) advances watermarks,
-//! passes barriers that are complete, and releases what was held back; (4) sends what left the chain;
-//! (5) lets its capabilities follow; (6) encodes a slice of a running snapshot.
+//! An activation does, in this order: (1) processes what arrived, holding back batches of later
+//! epochs; (2) lets its source read one batch, if there is one and flow control permits; (3)
+//! advances watermarks, passes barriers that are complete, and releases what was held back; (4)
+//! sends what left the chain; (5) lets its capabilities follow; (6) encodes a slice of a running
+//! snapshot.
 //!
 //! Invariants: everything is sent at the moment of the capability held, before that advances; the
-//! barrier of epoch e is passed when the frontiers of all inputs are beyond e, the coordinator has asked
-//! for it, no sink holds records, and the previous snapshot is encoded; a failure, also a panic of user
-//! code, never unwinds into timely.
+//! barrier of epoch e is passed when the frontiers of all inputs are beyond e, the coordinator has
+//! asked for it, no sink holds records, and the previous snapshot is encoded; a failure, also a
+//! panic of user code, never unwinds into timely.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -13,7 +13,8 @@ use crate::metrics::{MetricsSnapshot, Registry};
 pub enum StopMode {
     /// Stop reading, take a last checkpoint, end. The job can go on from there later.
     Checkpoint,
-    /// Stop reading as if the input had ended: windows fire, everything is written, the job is over.
+    /// Stop reading as if the input had ended: windows fire, everything is written, the job is
+    /// over.
     Drain,
     /// End at once; the job can go on from the last checkpoint.
     Now,

@@ -1,7 +1,8 @@
 //! Batches of a later epoch that arrived before the barrier: they wait, and their watermark counts.
 //!
-//! A batch that is held back has been consumed as far as timely knows, so its moment no longer holds
-//! the frontier. If its watermark did not count here, windows would fire before its records are in.
+//! A batch that is held back has been consumed as far as timely knows, so its moment no longer
+//! holds the frontier. If its watermark did not count here, windows would fire before its records
+//! are in.
 
 use std::collections::VecDeque;
 

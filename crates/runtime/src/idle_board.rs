@@ -1,9 +1,9 @@
 //! Where source groups say how far their event time is, so that an idle one can follow the others.
 //!
 //! An idle group has no watermark of its own, but timely's frontier is a minimum over capabilities,
-//! and it must keep one. So it lets its capability follow the least watermark of the active ones that
-//! it meets somewhere downstream. Streams that it never meets, which may have no event time at all,
-//! do not concern it.
+//! and it must keep one. So it lets its capability follow the least watermark of the active ones
+//! that it meets somewhere downstream. Streams that it never meets, which may have no event time at
+//! all, do not concern it.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 

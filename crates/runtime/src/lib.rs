@@ -9,8 +9,8 @@
 //!
 //! Reading order: [`config`] → [`handle`] → `supervisor` → `coordinator` → `dataflow` → `group`.
 //!
-//! Invariants: this crate never names a connector; nothing unwinds into timely; control traffic never
-//! waits for data credit.
+//! Invariants: this crate never names a connector; nothing unwinds into timely; control traffic
+//! never waits for data credit.
 
 pub mod config;
 mod control;

@@ -1,9 +1,9 @@
 //! The timely timestamp: epoch and watermark under the *product* partial order.
 //!
-//! Two sources may be in different epochs with different watermarks. Under a lexicographic order the
-//! minimum (9, 1200) would hide that a source already in epoch 10 still stands at watermark 1000, and
-//! windows would fire early. With the product order a frontier is an antichain; its least epoch and
-//! its least watermark are taken apart ([`frontier`]).
+//! Two sources may be in different epochs with different watermarks. Under a lexicographic order
+//! the minimum (9, 1200) would hide that a source already in epoch 10 still stands at watermark
+//! 1000, and windows would fire early. With the product order a frontier is an antichain; its least
+//! epoch and its least watermark are taken apart ([`frontier`]).
 
 use headwater_core::{Epoch, EventTime};
 use serde::{Deserialize, Serialize};

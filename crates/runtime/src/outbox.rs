@@ -1,6 +1,6 @@
-//! Records on their way out of a group: gathered per edge and addressee, sent when large or when the
-//! activation ends. So a record never waits for others while the input is idle, and batches grow
-//! under load.
+//! Records on their way out of a group: gathered per edge and addressee, sent when large or when
+//! the activation ends. So a record never waits for others while the input is idle, and batches
+//! grow under load.
 
 use headwater_core::Batch;
 use headwater_operators::key_by::Partitioner;

@@ -1,8 +1,9 @@
 //! From topology to groups: which nodes run together by direct calls.
 //!
-//! Nodes joined by forward edges on the same *level* form a group; a partitioned edge leads one level
-//! down. Levels keep the groups free of cycles where a forward path and a partitioned path meet again.
-//! With one worker every edge is a direct call and there is one group per connected part.
+//! Nodes joined by forward edges on the same *level* form a group; a partitioned edge leads one
+//! level down. Levels keep the groups free of cycles where a forward path and a partitioned path
+//! meet again. With one worker every edge is a direct call and there is one group per connected
+//! part.
 
 use headwater_topology::{NodeId, NodeKind, Partitioning, Topology};
 

@@ -1,8 +1,8 @@
 //! Which worker reads which split of a source; shared by the workers of one attempt.
 //!
 //! Splits are numbered in the order they become known: those of the checkpoint first, by name, then
-//! what the source lists. Split `i` belongs to worker `i mod workers`. Any worker may ask the source
-//! for new splits when that is due; all see the result.
+//! what the source lists. Split `i` belongs to worker `i mod workers`. Any worker may ask the
+//! source for new splits when that is due; all see the result.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

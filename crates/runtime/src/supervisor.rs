@@ -35,7 +35,8 @@ use crate::splits::Splits;
 /// Starts a job and returns its handle.
 ///
 /// The configuration of every source and sink is checked, the checkpoint location is opened and the
-/// checkpoint is compared with the job before this returns; so what is wrong with them is said here.
+/// checkpoint is compared with the job before this returns; so what is wrong with them is said
+/// here.
 ///
 /// # Errors
 /// Kinds `Config`, `Plan` and `State`, naming what does not fit and what to do.

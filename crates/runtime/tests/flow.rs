@@ -1,5 +1,5 @@
-//! Flow control and event time while something stands still: a sink that takes nothing, a split that
-//! is behind, a source that has nothing to say.
+//! Flow control and event time while something stands still: a sink that takes nothing, a split
+//! that is behind, a source that has nothing to say.
 //!
 //! Nothing is timed: a stall lasts until the test has seen what it wants and ends it.
 

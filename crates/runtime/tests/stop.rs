@@ -103,8 +103,8 @@ fn assert_visible(dir: &Path, numbered: &[Numbered], counted: &[Counted]) {
     assert_same("windows", &sorted::<Counted>(&dir.join("w")), counted);
 }
 
-/// All numbers below `n` are visible, and no window that is not complete: a worker may stop before it
-/// has heard of the last watermark, but never fires for want of one.
+/// All numbers below `n` are visible, and no window that is not complete: a worker may stop before
+/// it has heard of the last watermark, but never fires for want of one.
 fn assert_stopped_at(dir: &Path, n: u64) {
     assert_same("numbers", &sorted::<Numbered>(&dir.join("n")), &numbers(n));
     let (visible, complete) = (sorted::<Counted>(&dir.join("w")), complete(n));

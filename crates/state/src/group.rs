@@ -34,8 +34,8 @@ pub(crate) struct KeySlot<K, N, V> {
     pub(crate) spaces: Spaces<N, V>,
 }
 
-/// Where a key is in the slab. The low half of its hash stands beside the number, so that probing and
-/// growing the index touch no slot but the right one.
+/// Where a key is in the slab. The low half of its hash stands beside the number, so that probing
+/// and growing the index touch no slot but the right one.
 #[derive(Clone, Copy)]
 struct Place {
     fingerprint: u32,

@@ -150,7 +150,8 @@ impl<K: Key, N: Record + Ord, V: Record> Table<K, N, V> {
         self.groups[usize::from(slot.group)].change(slot.number, ns, epochs)
     }
 
-    /// The value of `(key, ns)` for a change, created by `default` when there is none; and its slot.
+    /// The value of `(key, ns)` for a change, created by `default` when there is none; and its
+    /// slot.
     pub fn get_or_insert_with(
         &mut self,
         hash: u64,

@@ -1,8 +1,8 @@
 //! An instance of a connected part of a topology on one worker: operators joined by direct calls.
 //!
 //! The runtime makes one chain per group of nodes that forward edges connect; the test driver makes
-//! one of the whole topology. A chain decides nothing about threads, epochs or frontiers: it is told
-//! what arrives and what the watermarks of its inputs are, and it says what leaves.
+//! one of the whole topology. A chain decides nothing about threads, epochs or frontiers: it is
+//! told what arrives and what the watermarks of its inputs are, and it says what leaves.
 //!
 //! Invariants: batches are processed in the order they are emitted on each edge; an operator sees a
 //! watermark only after everything emitted before it; watermarks are passed in topological order.
@@ -59,6 +59,10 @@ pub struct Chain {
     now: ProcessingTime,
     current: usize,
     dead_letters: Option<usize>,
+    /// Dead letters of this chain, over all attempts. Their counters are shared by the chains of a
+    /// worker, which do not pass a barrier at the same time.
+    letters: u64,
+    is_first: bool,
     /// Splits added so far.
     splits: u32,
 }
@@ -152,6 +156,8 @@ impl Chain {
             now: ProcessingTime::default(),
             current: 0,
             dead_letters,
+            letters: 0,
+            is_first: init.chain.0 == 0,
             splits: 0,
         })
     }
@@ -161,8 +167,8 @@ impl Chain {
         self.now = now;
     }
 
-    /// The step that is, or was last, at work, and the index of the record in its batch if it works on
-    /// one: for the message when it panics.
+    /// The step that is, or was last, at work, and the index of the record in its batch if it works
+    /// on one: for the message when it panics.
     pub fn at_work(&self) -> (&str, Option<usize>) {
         (&self.members[self.current].name, record_at(&self.cx))
     }
@@ -292,6 +298,7 @@ impl Chain {
 
     fn send_dead_letters(&mut self, letters: Vec<DeadLetter>) {
         if let Some(sink) = self.dead_letters {
+            self.letters += letters.len() as u64;
             let letters = letters.into_iter().map(|l| Timed::new(EventTime::MIN, l)).collect();
             self.work.insert(0, (sink, 0, Batch::new(letters)));
         }
@@ -402,10 +409,11 @@ impl Chain {
         self.members.iter().map(of).sum()
     }
 
-    /// Tells the steps behind `source` of a new split; returns the tag that its batches are to have.
+    /// Tells the steps behind `source` of a new split; returns the tag that its batches are to
+    /// have.
     ///
-    /// Tags are unique in a chain, and the steps know the split by `source/id`: there may be more than
-    /// one source, and steps behind several of them.
+    /// Tags are unique in a chain, and the steps know the split by `source/id`: there may be more
+    /// than one source, and steps behind several of them.
     pub fn add_split(&mut self, source: usize, id: &str) -> SplitTag {
         let tag = SplitTag(self.splits);
         self.splits += 1;
@@ -462,7 +470,10 @@ impl Chain {
                     snapshot.committables = sink.take_committables();
                 }
             }
-            snapshot.totals = m.metrics.totals();
+            snapshot.totals = match self.dead_letters == Some(member) {
+                true => OperatorTotals { records_in: self.letters, ..Default::default() },
+                false => m.metrics.totals(),
+            };
             snapshots.push(snapshot);
         }
         Ok(snapshots)
@@ -500,6 +511,9 @@ impl Chain {
         parts: &[Vec<u8>],
         totals: Option<&OperatorTotals>,
     ) -> Result<()> {
+        if let (DEAD_LETTERS, true, Some(totals)) = (uid, self.is_first, totals) {
+            self.letters = totals.records_in;
+        }
         for m in self.members.iter_mut().filter(|m| m.name == uid) {
             if let Body::Operator(op) = &mut m.body {
                 op.restore(parts).map_err(|e| e.within(format!("restoring {uid:?}")))?;
@@ -649,7 +663,8 @@ fn set_input(inputs: &mut [(usize, Watermark)], edge: usize, watermark: Watermar
     }
 }
 
-/// What a context's `at` is while its operator works on no particular record: in a timer, in a sink.
+/// What a context's `at` is while its operator works on no particular record: in a timer, in a
+/// sink.
 const NO_RECORD: usize = usize::MAX;
 
 fn record_at(cx: &OperatorContext) -> Option<usize> {

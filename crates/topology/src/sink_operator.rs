@@ -12,7 +12,8 @@ const RETRY_MS: i64 = 20;
 /// `Stream<T> → nothing`: writes to one sink.
 ///
 /// - State: records the writer did not take yet; they count as in flight, so sources stop.
-/// - Guarantee: at a barrier everything has been written, and the committables go to the checkpoint.
+/// - Guarantee: at a barrier everything has been written, and the committables go to the
+///   checkpoint.
 pub struct SinkOperator {
     writer: Box<dyn AnyWriter>,
     committables: Vec<Vec<u8>>,

@@ -1,8 +1,8 @@
 //! Finds the newest manifest: the hint `latest`, then the numbers after it, one by one.
 //!
-//! The hint only says where to start, so a stale one is harmless. If it is missing or unreadable the
-//! search starts at number 1, which is right as long as nothing was deleted yet. A listing decides
-//! nothing; it only shows that the answer cannot be right, and then the job does not start.
+//! The hint only says where to start, so a stale one is harmless. If it is missing or unreadable
+//! the search starts at number 1, which is right as long as nothing was deleted yet. A listing
+//! decides nothing; it only shows that the answer cannot be right, and then the job does not start.
 
 use bytes::Bytes;
 use headwater_core::{Error, ErrorKind, Result};

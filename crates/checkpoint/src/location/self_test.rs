@@ -5,8 +5,8 @@ use headwater_core::{Error, Result};
 use super::Location;
 
 impl Location {
-    /// Checks that create-if-absent refuses a second creation, which is what keeps two attempts of a
-    /// job apart.
+    /// Checks that create-if-absent refuses a second creation, which is what keeps two attempts of
+    /// a job apart.
     ///
     /// # Errors
     /// Kind `Config` if the store ignores the condition; otherwise as [`Location::put`].

@@ -2,8 +2,8 @@
 //!
 //! The run always ends with the newest segment and starts with the oldest one that is not larger
 //! than all that follow it together. So a merge at least doubles the file that its oldest bytes are
-//! in, and what is left in front of it falls geometrically: the number of segments is logarithmic in
-//! the size of the state, and so is how often a byte is rewritten.
+//! in, and what is left in front of it falls geometrically: the number of segments is logarithmic
+//! in the size of the state, and so is how often a byte is rewritten.
 
 use std::ops::Range;
 

@@ -92,7 +92,8 @@ impl SegmentBuilder {
         std::mem::take(&mut self.out)
     }
 
-    /// Ends the segment; gives the bytes that were not drained, and what is known of the whole file.
+    /// Ends the segment; gives the bytes that were not drained, and what is known of the whole
+    /// file.
     pub fn finish(mut self) -> (Vec<u8>, SegmentMeta) {
         let index_offset = self.len();
         let index = self.index.encode();

@@ -1,9 +1,10 @@
 //! Runs a job and measures it, from its first record to its end.
 //!
-//! The clock starts when a reader is first asked for records ([`Stopwatch::source`]) and stops when the
-//! last writer has been told that the last epoch is over ([`Stopwatch::sink`]): then every record has been
-//! processed and every result has been written. What follows (the upload of the last checkpoint) is in
-//! the total time. Engines that end without a last checkpoint are compared by the former.
+//! The clock starts when a reader is first asked for records ([`Stopwatch::source`]) and stops when
+//! the last writer has been told that the last epoch is over ([`Stopwatch::sink`]): then every
+//! record has been processed and every result has been written. What follows (the upload of the
+//! last checkpoint) is in the total time. Engines that end without a last checkpoint are compared
+//! by the former.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,11 +1,12 @@
 //! `headwater bench nexmark`: the queries of the Nexmark suite on the typed API.
 //!
-//! The load is the generator of `headwater-connect` inside the job: as many splits as workers, event
-//! time at 100,000 events a second, watermarks 4 s behind. Each query is a function from the stream of
-//! events to the stream of its rows, in a file named after it; what a query does is said there.
+//! The load is the generator of `headwater-connect` inside the job: as many splits as workers,
+//! event time at 100,000 events a second, watermarks 4 s behind. Each query is a function from the
+//! stream of events to the stream of its rows, in a file named after it; what a query does is said
+//! there.
 //!
-//! Where a query updates earlier rows, the rows are an update stream: a row replaces the one before with
-//! the same key. Every change is emitted at once, but for q15, which says so.
+//! Where a query updates earlier rows, the rows are an update stream: a row replaces the one before
+//! with the same key. Every change is emitted at once, but for q15, which says so.
 //!
 //! What this does not do: write the rows anywhere. They are counted and dropped.
 
@@ -176,8 +177,8 @@ fn one(query: Query, args: &NexmarkArgs) -> Result<Figures> {
     Ok(run.figures(figures, count, "events_per_second"))
 }
 
-/// The stream of events with event time. A row that cannot be computed would be our bug, so it fails
-/// the run.
+/// The stream of events with event time. A row that cannot be computed would be our bug, so it
+/// fails the run.
 fn events(job: &mut Job, source: impl Source<Record = Event>) -> Stream<Event> {
     job.source("events", source)
         .on_error(BadRecordPolicy::Fail)

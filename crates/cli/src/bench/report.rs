@@ -1,7 +1,7 @@
 //! Prints figures: one JSON object a line, or a table.
 //!
-//! What is measured describes itself once, as a list of named figures with a unit; JSON keys carry the
-//! exact value, tables a readable one. Figures that are unknown on this system are left out.
+//! What is measured describes itself once, as a list of named figures with a unit; JSON keys carry
+//! the exact value, tables a readable one. Figures that are unknown on this system are left out.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};

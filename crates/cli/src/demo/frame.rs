@@ -81,9 +81,21 @@ pub(super) fn dollars(cents: u64) -> String {
     format!("{}.{:02}", units::count(cents / 100), cents % 100)
 }
 
-/// The first `width` characters of a line, so that it does not wrap.
-pub(super) fn clip(line: &str, width: usize) -> &str {
-    line.char_indices().nth(width).map_or(line, |(at, _)| &line[..at])
+/// A line in as many lines of up to `width` characters as it takes, broken at its dots; a part that
+/// is longer is cut.
+pub(super) fn wrap(line: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in line.split(" · ") {
+        let part: String = part.chars().take(width).collect();
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 3 + part.chars().count() <= width => {
+                last.push_str(" · ");
+                last.push_str(&part);
+            }
+            _ => lines.push(part),
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -143,9 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_clipped_between_characters() {
-        assert_eq!(clip("a·b", 2), "a·");
-        assert_eq!(clip("a·b", 3), "a·b");
+    fn lines_are_wrapped_at_their_dots() {
+        assert_eq!(wrap("ab · cd · ef", 7), ["ab · cd", "ef"]);
+        assert_eq!(wrap("ab · cd · ef", 6), ["ab", "cd", "ef"]);
+        assert_eq!(wrap("äöü", 2), ["äö"]);
         assert_eq!((clock(EventTime::MIN), dollars(7)), ("none".to_owned(), "0.07".to_owned()));
     }
 }

@@ -3,8 +3,8 @@
 //! ```text
 //! auction house → event time → bids → (by auction) bids per auction → (by window) hottest → screen
 //! ```
-//! The second window is over the results of the first: a result has the time of its window's end, so
-//! all results of one window, and of no other, are in the tumbling window that ends with it.
+//! The second window is over the results of the first: a result has the time of its window's end,
+//! so all results of one window, and of no other, are in the tumbling window that ends with it.
 
 use std::sync::mpsc::Sender;
 use std::time::Duration;

@@ -1,12 +1,12 @@
 //! Where the demo's rankings are shown: drawn in place on a terminal, else as lines or JSON lines.
 //!
-//! Rows go to the standard output; notes go to the standard error, except on a terminal that is drawn
-//! in place, where they are part of the frame.
+//! Rows go to the standard output; notes go to the standard error, except on a terminal that is
+//! drawn in place, where they are part of the frame.
 
 use headwater::cli::terminal;
 use serde::Serialize;
 
-use super::frame::{Status, clip, clock, dollars, table};
+use super::frame::{Status, clock, dollars, table, wrap};
 use super::job::Ranking;
 use super::why::Why;
 
@@ -97,14 +97,18 @@ impl Screen {
     /// Draws the frame again; false when nobody sees it any more.
     pub(super) fn draw(&mut self, status: &Status, why: Option<&Why>) -> bool {
         let Mode::Live { latest, note, drawn, colour } = &mut self.mode else { return true };
-        let width = comfy_table::Table::new().width().map_or(79, |w| usize::from(w.max(2)) - 1);
+        // Some terminals say that they have no columns at all.
+        let columns = comfy_table::Table::new().width().filter(|columns| *columns >= 20);
+        let width = usize::from(columns.unwrap_or(80)) - 1;
         let mut frame = latest.as_ref().map(table).unwrap_or_default();
-        let status = status.line();
-        let status = clip(&status, width);
-        let dim = if *colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-        frame.push_str(&format!("{}{status}{}\n", dim.0, dim.1));
+        let (dim, bright) = if *colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        for line in wrap(&status.line(), width) {
+            frame.push_str(&format!("{dim}{line}{bright}\n"));
+        }
         for line in why.map(|why| silence(self.rows, why)).iter().chain(note.as_ref()) {
-            frame.push_str(&format!("{}\n", clip(line, width)));
+            for line in wrap(line, width) {
+                frame.push_str(&format!("{line}\n"));
+            }
         }
         // Up to where the last frame began, and away with it.
         let back = if *drawn > 0 { format!("\x1b[{drawn}A\r\x1b[J") } else { String::new() };

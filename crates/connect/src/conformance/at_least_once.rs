@@ -11,9 +11,9 @@ use crate::sink::{Committer, Guarantee, Sink};
 /// Checks an at-least-once sink: `make` gives it anew (on the same target), `visible` reads what a
 /// reader of the target sees, `record(n)` gives records that differ.
 ///
-/// It checks that all records of an epoch are visible when it has ended, once if nothing failed; that
-/// they still are after a crash and a replay; that nothing becomes visible that was not written; that
-/// empty epochs, several workers and a change of their number are no trouble.
+/// It checks that all records of an epoch are visible when it has ended, once if nothing failed;
+/// that they still are after a crash and a replay; that nothing becomes visible that was not
+/// written; that empty epochs, several workers and a change of their number are no trouble.
 ///
 /// # Errors
 /// The first difference, as a sentence.

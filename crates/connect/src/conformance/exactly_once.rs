@@ -14,11 +14,11 @@ use crate::sink::{Committable, Committer, Guarantee, Sink};
 /// Checks an exactly-once sink: `make` gives it anew (on the same target), `visible` reads what a
 /// reader of the target sees, `record(n)` gives records that differ.
 ///
-/// It checks that nothing is visible before its commit and everything after it; that a commit can be
-/// repeated, by the same committer and after a restart; that after a crash at every step the restored
-/// epoch is visible once and what a dead attempt left is not, even while its writers linger; that
-/// one commit can cover the committables of several epochs, while the next is being written; that
-/// empty epochs, several workers and a change of their number are no trouble.
+/// It checks that nothing is visible before its commit and everything after it; that a commit can
+/// be repeated, by the same committer and after a restart; that after a crash at every step the
+/// restored epoch is visible once and what a dead attempt left is not, even while its writers
+/// linger; that one commit can cover the committables of several epochs, while the next is being
+/// written; that empty epochs, several workers and a change of their number are no trouble.
 ///
 /// # Errors
 /// The first difference, as a sentence.

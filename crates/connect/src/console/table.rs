@@ -1,7 +1,8 @@
 //! Records as a table that grows: rows line up with those printed before, the header is repeated.
 //!
-//! A record's JSON object gives one column per field; anything else is one column, `value`. The header
-//! is printed first, whenever the columns change or a value needs more room, and every 40 rows.
+//! A record's JSON object gives one column per field; anything else is one column, `value`. The
+//! header is printed first, whenever the columns change or a value needs more room, and every 40
+//! rows.
 //!
 //! Invariant: what is printed has no control characters but line ends, whatever the records hold.
 //!

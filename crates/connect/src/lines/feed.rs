@@ -1,13 +1,14 @@
 //! The thread that waits for input, and the bounded queue between it and the worker.
 //!
-//! The thread blocks in `read`, cuts what came into lines and sends them in one piece; the queue holds
-//! [`QUEUED_PIECES`] of them, each of at most one read's bytes plus one line. A full queue blocks the
-//! thread, and so in the end whoever writes. The reader says that it is about to go idle *before* its
-//! last look into the queue, and the thread looks for that *after* it has put something in: one of the
-//! two sees the other, so no wake-up is lost, and a busy reader is never woken.
+//! The thread blocks in `read`, cuts what came into lines and sends them in one piece; the queue
+//! holds [`QUEUED_PIECES`] of them, each of at most one read's bytes plus one line. A full queue
+//! blocks the thread, and so in the end whoever writes. The reader says that it is about to go idle
+//! *before* its last look into the queue, and the thread looks for that *after* it has put
+//! something in: one of the two sees the other, so no wake-up is lost, and a busy reader is never
+//! woken.
 //!
-//! Invariant: the queue's sender is dropped when the input has ended or failed; a failure is kept, so
-//! that no later reader takes it for the end.
+//! Invariant: the queue's sender is dropped when the input has ended or failed; a failure is kept,
+//! so that no later reader takes it for the end.
 
 use std::io::{ErrorKind, Read};
 use std::sync::atomic::{AtomicBool, Ordering};

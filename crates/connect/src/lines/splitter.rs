@@ -1,4 +1,5 @@
-//! From bytes to lines: cuts at `\n`, drops a `\r` before it, refuses what is too long or not UTF-8.
+//! From bytes to lines: cuts at `\n`, drops a `\r` before it, refuses what is too long or not
+//! UTF-8.
 //!
 //! Invariant: at most one line's limit of bytes is held, however the bytes are cut into pieces and
 //! whatever they are; a line that is too long is skipped to its end and only its beginning is kept.

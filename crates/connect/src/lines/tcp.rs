@@ -1,8 +1,9 @@
 //! Lines from a TCP connection, made by us or by the other side.
 //!
-//! Each reader has a thread of its own that is told to stop when the reader is dropped: its connection
-//! is shut down, and a thread that waits for a client looks up every 20 ms. The listening socket
-//! belongs to the source, so its port stays the same, and clients wait, while an attempt restarts.
+//! Each reader has a thread of its own that is told to stop when the reader is dropped: its
+//! connection is shut down, and a thread that waits for a client looks up every 20 ms. The
+//! listening socket belongs to the source, so its port stays the same, and clients wait, while an
+//! attempt restarts.
 //!
 //! Invariant: a listener binds to loopback addresses only, unless the job's author says otherwise.
 //!

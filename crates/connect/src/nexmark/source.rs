@@ -1,7 +1,9 @@
-//! The Nexmark stream as a source: numbered events, dealt to splits and paced like generated records.
+//! The Nexmark stream as a source: numbered events, dealt to splits and paced like generated
+//! records.
 //!
-//! Invariants: split `i` of `s` gives events `i`, `i + s`, `i + 2s` and so on, so event time advances
-//! in all splits together and each split is in order of event time; a restart gives the same events.
+//! Invariants: split `i` of `s` gives events `i`, `i + s`, `i + 2s` and so on, so event time
+//! advances in all splits together and each split is in order of event time; a restart gives the
+//! same events.
 //!
 //! What this does not do: put the events out of order.
 

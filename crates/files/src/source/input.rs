@@ -1,8 +1,8 @@
 //! The bytes of one file from an offset on, decompressed, in pieces of bounded size.
 //!
-//! A plain file is opened at its offset. A compressed one is decompressed from its beginning and the
-//! bytes before the offset are thrown away, in the same bounded pieces as everything else, so that
-//! resuming far into a large file does not hold up the worker.
+//! A plain file is opened at its offset. A compressed one is decompressed from its beginning and
+//! the bytes before the offset are thrown away, in the same bounded pieces as everything else, so
+//! that resuming far into a large file does not hold up the worker.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};

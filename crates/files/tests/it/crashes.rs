@@ -1,7 +1,7 @@
 //! A crash between any two steps of the sink loses and doubles nothing.
 //!
-//! The hook panics at one step, the n-th time it is reached; what the engine would have made durable
-//! by then is kept, and a new attempt goes on from there.
+//! The hook panics at one step, the n-th time it is reached; what the engine would have made
+//! durable by then is kept, and a new attempt goes on from there.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

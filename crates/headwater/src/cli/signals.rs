@@ -1,5 +1,5 @@
-//! Ctrl-C: the first one stops the jobs that run in the foreground with a checkpoint, the second one
-//! ends the process with code 130.
+//! Ctrl-C: the first one stops the jobs that run in the foreground with a checkpoint, the second
+//! one ends the process with code 130.
 //!
 //! A process has one handler (for SIGINT, SIGTERM and SIGHUP); it is installed with the first job
 //! that asks for it. Nothing is printed from it: whoever attends the job does that.

@@ -37,11 +37,12 @@ impl<P: BroadcastProcess> BroadcastCx<'_, P> {
         self.now
     }
 
-    /// Visits each key of this worker that has a [`Process::State`](crate::process::Process::State),
-    /// in no particular order, with all that a record of that key could do.
+    /// Visits each key of this worker that has a
+    /// [`Process::State`](crate::process::Process::State), in no particular order, with all
+    /// that a record of that key could do.
     ///
-    /// Each worker visits its own keys, so over all workers each key is visited once. Takes a copy of
-    /// the keys, and time in proportion to their number.
+    /// Each worker visits its own keys, so over all workers each key is visited once. Takes a copy
+    /// of the keys, and time in proportion to their number.
     ///
     /// # Errors
     /// Stops at the first error of `visit` and returns it; what was changed before stays.

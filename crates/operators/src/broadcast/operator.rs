@@ -1,7 +1,7 @@
 //! The operator that runs a broadcast process function.
 //!
-//! Non-keyed state: the rules, in parts of up to 1024, each headed by the shape of its types, so that
-//! a changed type is refused by name. Worker 0 alone writes them.
+//! Non-keyed state: the rules, in parts of up to 1024, each headed by the shape of its types, so
+//! that a changed type is refused by name. Worker 0 alone writes them.
 
 use std::any::type_name;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! What a process function acts through: key, time, state, timers and outputs.
 //!
-//! A context belongs to one call for one key. Calls without a `Result` (state, timers, side outputs)
-//! cannot fail by what a record holds; should one fail (a value that cannot be serialized, a side
-//! output that was not declared), the attempt fails after the call, whatever the policy for records.
+//! A context belongs to one call for one key. Calls without a `Result` (state, timers, side
+//! outputs) cannot fail by what a record holds; should one fail (a value that cannot be serialized,
+//! a side output that was not declared), the attempt fails after the call, whatever the policy for
+//! records.
 
 use std::any::Any;
 use std::time::Duration;
@@ -123,8 +124,9 @@ impl<'a, P: Process> Cx<'a, P> {
     /// `time`. Registering the same time again changes nothing.
     ///
     /// A time that the watermark has passed fires with the next watermark. A timer at
-    /// [`EventTime::MAX`] fires at the end of the input; so do all that are left, and a function that
-    /// registers a next timer in each one must stop when [`Cx::watermark`] is [`EventTime::MAX`].
+    /// [`EventTime::MAX`] fires at the end of the input; so do all that are left, and a function
+    /// that registers a next timer in each one must stop when [`Cx::watermark`] is
+    /// [`EventTime::MAX`].
     pub fn timer_at(&mut self, time: EventTime) {
         let registered = self.parts.timers.register(self.moment.hash, self.moment.key, time);
         self.check(registered);
@@ -143,8 +145,8 @@ impl<'a, P: Process> Cx<'a, P> {
         at
     }
 
-    /// Registers a processing-time timer: [`Process::on_processing_timer`] is called at `time` or soon
-    /// after; after a restart, also if the time has passed meanwhile.
+    /// Registers a processing-time timer: [`Process::on_processing_timer`] is called at `time` or
+    /// soon after; after a restart, also if the time has passed meanwhile.
     pub fn processing_timer_at(&mut self, time: ProcessingTime) {
         let Moment { hash, key, .. } = self.moment;
         let registered = self.parts.processing_timers.register(hash, key, time.as_event_time());

@@ -1,7 +1,7 @@
 //! One key's part of one declared state: what the views of all kinds are made of.
 //!
-//! A view is made without a `Result`, so that access reads `cx.value(&TOTAL).get()?`; that a state was
-//! not declared, or with another type, comes out of every operation on the view.
+//! A view is made without a `Result`, so that access reads `cx.value(&TOTAL).get()?`; that a state
+//! was not declared, or with another type, comes out of every operation on the view.
 
 use headwater_core::{Error, EventTime, Key, ProcessingTime, Record, Result};
 use headwater_state::Table;

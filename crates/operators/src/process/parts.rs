@@ -44,7 +44,8 @@ pub(crate) struct Parts<K, O, S> {
     out_before_call: usize,
     /// Why the attempt has to fail after the running call.
     pub(crate) failed: Option<Error>,
-    /// Handed to user code in place of a state that cannot be reached, when the attempt fails anyway.
+    /// Handed to user code in place of a state that cannot be reached, when the attempt fails
+    /// anyway.
     pub(crate) scratch: S,
 }
 

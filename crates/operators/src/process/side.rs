@@ -1,6 +1,7 @@
 //! Side outputs: typed, named, declared once; one output port each.
 //!
-//! Ports are numbered from 2 in the order of declaration, as 0 is the main output and 1 the late one.
+//! Ports are numbered from 2 in the order of declaration, as 0 is the main output and 1 the late
+//! one.
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;

@@ -1,9 +1,9 @@
 //! Time to live: removes a key's entries of one state some time after their last change.
 //!
-//! One timer per key and state. A change moves the timer; so that a busy key does not leave one stale
-//! queue entry per change, expiries are rounded up to a 64th of the time to live (to a millisecond
-//! below 64 ms). Expiries are merged with user timers by time, so what a timer sees does not depend
-//! on how far the watermark jumps: at equal times the timer comes first.
+//! One timer per key and state. A change moves the timer; so that a busy key does not leave one
+//! stale queue entry per change, expiries are rounded up to a 64th of the time to live (to a
+//! millisecond below 64 ms). Expiries are merged with user timers by time, so what a timer sees
+//! does not depend on how far the watermark jumps: at equal times the timer comes first.
 //!
 //! Does not hide entries that are due but not yet removed, and gives no expiry to entries restored
 //! from a checkpoint written before the time to live was declared, until they change.

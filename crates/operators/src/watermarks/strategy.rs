@@ -121,8 +121,8 @@ impl<T> Watermarks<T> {
         self
     }
 
-    /// Once a split has been quiet for this long, its watermark goes on with the wall clock, so that
-    /// a last window closes without a newer record.
+    /// Once a split has been quiet for this long, its watermark goes on with the wall clock, so
+    /// that a last window closes without a newer record.
     pub fn advance_when_quiet(mut self, quiet: Duration) -> Self {
         self.advance_when_quiet = Some(quiet);
         self

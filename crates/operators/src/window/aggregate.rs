@@ -12,8 +12,8 @@ use crate::window::result::Window;
 ///
 /// - State: one accumulator per key and window (or slice of a window, or record time), which is
 ///   written to checkpoints as it is: keep it small.
-/// - Order: records of one key are added as they arrive; partial accumulators are merged in order of
-///   time. Unless the input is in order, the result should not depend on order.
+/// - Order: records of one key are added as they arrive; partial accumulators are merged in order
+///   of time. Unless the input is in order, the result should not depend on order.
 ///
 /// # Examples
 /// ```

@@ -2,8 +2,8 @@
 //!
 //! Integers never wrap: totals are kept in 128 bits, which 2^63 records of 64 bits cannot overflow,
 //! and a total that does not fit the result type when a window is emitted is an error that follows
-//! the operator's policy for bad records. Floats are added in `f64`; their last digits depend on the
-//! order of addition, and so on arrival order.
+//! the operator's policy for bad records. Floats are added in `f64`; their last digits depend on
+//! the order of addition, and so on arrival order.
 
 use std::cmp::Ordering;
 use std::marker::PhantomData;

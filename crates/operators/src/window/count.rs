@@ -1,10 +1,10 @@
 //! The operator for count windows: every so many records of a key, regardless of time.
 //!
 //! Every `slide` records of a key the last `size` of them are aggregated (at first, those there
-//! are, as in Flink). Records are kept as accumulators of gcd(size, slide) records each; for tumbling
-//! windows (`slide = size`) that is one, so they need no merging. Which records share a window
-//! depends on the order of arrival; none is ever late. Windows that are not full when the input ends
-//! are not emitted.
+//! are, as in Flink). Records are kept as accumulators of gcd(size, slide) records each; for
+//! tumbling windows (`slide = size`) that is one, so they need no merging. Which records share a
+//! window depends on the order of arrival; none is ever late. Windows that are not full when the
+//! input ends are not emitted.
 //!
 //! A result's window runs from the least to just after the greatest record time in it.
 

@@ -1,11 +1,11 @@
 //! The operator for windows that are known from the record alone and emit at their end: one
 //! accumulator per key and window.
 //!
-//! The table holds the truth; the queue of what is due is an index over it, rebuilt after a restore.
-//! A cell has exactly one entry in the queue as long as it lives: at the watermark that completes its
-//! window, then (with allowed lateness) at the one under which it is gone. A window that emitted has
-//! `panes > 0`. Within the allowed lateness every late record emits its window again, at once, with
-//! everything that is in it (as Flink does).
+//! The table holds the truth; the queue of what is due is an index over it, rebuilt after a
+//! restore. A cell has exactly one entry in the queue as long as it lives: at the watermark that
+//! completes its window, then (with allowed lateness) at the one under which it is gone. A window
+//! that emitted has `panes > 0`. Within the allowed lateness every late record emits its window
+//! again, at once, with everything that is in it (as Flink does).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

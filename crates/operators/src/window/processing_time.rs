@@ -3,11 +3,11 @@
 //! Records are stamped with the processing time at which they arrive here, and the operator inside
 //! is told the watermark `now - 1 ms`: no further record will be stamped `<=` that. So a window
 //! `[start, end)` emits when the clock reaches `end`. While the job runs the clock counts as never
-//! going back, so no record is late; should it have gone back across a restart, records are, until it
-//! has caught up. When the input ends all windows emit (Flink drops them).
+//! going back, so no record is late; should it have gone back across a restart, records are, until
+//! it has caught up. When the input ends all windows emit (Flink drops them).
 //!
-//! Results have the time of their window's end on the wall clock. The event-time watermark passes by
-//! unchanged, and results are not deterministic: both as in any engine.
+//! Results have the time of their window's end on the wall clock. The event-time watermark passes
+//! by unchanged, and results are not deterministic: both as in any engine.
 
 use std::marker::PhantomData;
 

@@ -2,9 +2,9 @@
 //!
 //! After a restore the watermark starts over, but windows that had been emitted must not be emitted
 //! again from whatever still comes for them. So an operator writes its watermark, with the key
-//! groups it owns, into its non-keyed state, and a restored one takes for each of its key groups the
-//! watermark of the worker that owned it: exact at any parallelism. Until the inputs' watermark has
-//! caught up, keys are judged by these floors.
+//! groups it owns, into its non-keyed state, and a restored one takes for each of its key groups
+//! the watermark of the worker that owned it: exact at any parallelism. Until the inputs' watermark
+//! has caught up, keys are judged by these floors.
 
 use headwater_core::codec::{decode, encode};
 use headwater_core::{EventTime, KeyGroup, KeyGroupRange, Result};

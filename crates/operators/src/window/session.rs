@@ -2,8 +2,8 @@
 //!
 //! A record makes the session `[t, t + gap)`; sessions of a key that overlap are one. Sessions that
 //! only touch are two: a record exactly one gap after the last finds the session complete, and what
-//! belongs together must not depend on whether the watermark has said so yet (Flink and Kafka Streams
-//! merge them, if they are in time).
+//! belongs together must not depend on whether the watermark has said so yet (Flink and Kafka
+//! Streams merge them, if they are in time).
 //!
 //! A record joins the sessions that it overlaps itself, but for those that are gone under the
 //! watermark it was read under, even when they still wait here; it is late when what then is its

@@ -2,13 +2,13 @@
 //!
 //! One accumulator per key and slice, so a record costs one update however many windows it is in.
 //! When a window is complete, the slices of each key in it are merged: for few slices directly, for
-//! many through running merges ([`running`]), so that a window of an hour that hops by a second costs
-//! a few merges per key and second, not 3600.
+//! many through running merges ([`running`]), so that a window of an hour that hops by a second
+//! costs a few merges per key and second, not 3600.
 //!
 //! Invariants:
-//! - a key with a slice in a window that has not emitted yet is queued ([`Live`]) for exactly one end,
-//!   the first of those windows; when that has emitted, for the next one. A key without data in a
-//!   window is not touched;
+//! - a key with a slice in a window that has not emitted yet is queued ([`Live`]) for exactly one
+//!   end, the first of those windows; when that has emitted, for the next one. A key without data
+//!   in a window is not touched;
 //! - a slice is freed when the last window with it is gone;
 //! - which windows have emitted follows from the watermark alone (see [`Progress`]), so it needs no
 //!   state. Late panes are counted in a table of their own, which is empty without late records.
@@ -207,8 +207,8 @@ impl<K: Key, A: Aggregate> SliceWindows<K, A> {
         merge(&*self.aggregate, self.slicing.window(end), &parts)
     }
 
-    /// Emits the window of a key that ends at `end`, if the key is queued for it, and queues the key
-    /// for its next window.
+    /// Emits the window of a key that ends at `end`, if the key is queued for it, and queues the
+    /// key for its next window.
     fn emit(&mut self, end: EventTime, slot: Slot, cx: &mut OperatorContext) -> Result<()> {
         let Some(live) = self.live.get_mut(&slot) else { return Ok(()) };
         if live.next != end {

@@ -1,9 +1,9 @@
 //! The operator for sliding windows in the sense of Kafka Streams: windows that differ in their
 //! records, not in a grid of starts.
 //!
-//! With time difference `d` every record at `t` makes two windows, each `d + 1` ms wide: one that ends
-//! with it, `[t - d, t + 1)`, and one that starts right after it, `[t + 1, t + d + 2)`, which is
-//! emitted only if a record lies in it. So two records are in a common window exactly when their
+//! With time difference `d` every record at `t` makes two windows, each `d + 1` ms wide: one that
+//! ends with it, `[t - d, t + 1)`, and one that starts right after it, `[t + 1, t + d + 2)`, which
+//! is emitted only if a record lies in it. So two records are in a common window exactly when their
 //! times differ by at most `d`. (Kafka Streams writes both bounds inclusive.)
 //!
 //! A record is late when every window that could contain it is gone: the last is

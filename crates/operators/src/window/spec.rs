@@ -10,8 +10,8 @@
 //! | sliding | must | refused | `sliding` | `times`, `late panes` |
 //! | count | if overlapping | refused | `count` | `counts` |
 //!
-//! Changing a job from one row to another changes its tables: tumbling windows keep theirs when they
-//! get a trigger, hopping ones do not.
+//! Changing a job from one row to another changes its tables: tumbling windows keep theirs when
+//! they get a trigger, hopping ones do not.
 
 mod build;
 mod check;
@@ -38,8 +38,8 @@ pub enum Accumulation {
 
 /// Which windows, how late, when they emit.
 ///
-/// A value to be configured in the program and then built once per worker. Nothing is checked before
-/// [`WindowSpec::check`] or [`WindowSpec::build`], so configuring needs no error handling.
+/// A value to be configured in the program and then built once per worker. Nothing is checked
+/// before [`WindowSpec::check`] or [`WindowSpec::build`], so configuring needs no error handling.
 ///
 /// # Examples
 /// ```
@@ -107,8 +107,8 @@ impl<T: Record> WindowSpec<T> {
         Self::of(Kind::Hopping { size, slide })
     }
 
-    /// Windows that start every `max_size` and of each start one per `step`, until `max_size`: totals
-    /// of the day so far, every hour.
+    /// Windows that start every `max_size` and of each start one per `step`, until `max_size`:
+    /// totals of the day so far, every hour.
     pub fn cumulative(max_size: Duration, step: Duration) -> Self {
         Self::of(Kind::Cumulative { size: max_size, step })
     }

@@ -103,7 +103,8 @@ pub trait Trigger<T>: Send + Sync + 'static {
     /// What the trigger remembers of one window of one key.
     type State: Record + Default;
 
-    /// `record` was added to the window. The window may be complete already, if lateness is allowed.
+    /// `record` was added to the window. The window may be complete already, if lateness is
+    /// allowed.
     fn on_record(
         &self,
         record: &Timed<T>,

@@ -2,8 +2,8 @@
 //!
 //! The accumulators are in the same table as without a trigger; what a trigger needs beside them is
 //! in a second one ([`Watch`]). The two have the same keys and windows: both cells are created with
-//! a window's first record, and both freed when it is gone. Queues are indexes over the second table;
-//! their entries may be stale and are checked against the cell when their time comes.
+//! a window's first record, and both freed when it is gone. Queues are indexes over the second
+//! table; their entries may be stale and are checked against the cell when their time comes.
 
 mod fire;
 

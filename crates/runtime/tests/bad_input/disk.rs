@@ -1,4 +1,5 @@
-//! Full disks: a small memory file system, filled to the brim with ballast until the test makes room.
+//! Full disks: a small memory file system, filled to the brim with ballast until the test makes
+//! room.
 //!
 //! Mounting needs privileges; where they are missing these tests say so and do nothing.
 

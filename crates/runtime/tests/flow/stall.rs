@@ -182,8 +182,8 @@ fn a_sink_that_blocks_its_thread_stops_the_sources() {
     }
 }
 
-/// One of two sinks stalls: its own source stops, the other's job is done as far as that allows, and
-/// stopping at once does not wait for the sink.
+/// One of two sinks stalls: its own source stops, the other's job is done as far as that allows,
+/// and stopping at once does not wait for the sink.
 #[test]
 fn a_job_with_a_stalled_sink_can_be_stopped_at_once() {
     let (seen, open) = (Seen::new(), AtomicBool::new(false));

@@ -29,7 +29,7 @@ struct Buckets;
 impl Process for Buckets {
     type Key = u8;
     type In = Event;
-    type Out = (u8, i64, Vec<u32>);
+    type Out = Bucket;
     type State = ();
 
     fn declare(&self, states: &mut States<Self>) {
@@ -58,8 +58,11 @@ impl Process for Buckets {
     }
 }
 
+/// Key, start and ids.
+type Bucket = (u8, i64, Vec<u32>);
+
 /// The buckets and the late events that there should be.
-fn expected_buckets(input: &Input) -> (Vec<(u8, i64, Vec<u32>)>, Vec<u32>) {
+fn expected_buckets(input: &Input) -> (Vec<Bucket>, Vec<u32>) {
     let kind = Kind::Tumbling { size: SIZE, offset: 0 };
     let expected = Model { kind, lateness: 0, bug: Bug::None }.run(&input.items());
     let windows = expected.windows.into_iter();

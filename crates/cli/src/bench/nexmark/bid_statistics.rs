@@ -83,7 +83,8 @@ impl Tally {
     }
 }
 
-/// In which ranks something was met: a bit for each. What counts distinct things keeps one per thing.
+/// In which ranks something was met: a bit for each. What counts distinct things keeps one per
+/// thing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Met(u8);
 

@@ -7,8 +7,8 @@
 //! GROUP BY bidder, window_start, window_end
 //! ```
 //!
-//! The windows of q12 depend on when records arrive, so its rows differ from run to run; their counts
-//! add up to all bids. The end of the input ends its windows.
+//! The windows of q12 depend on when records arrive, so its rows differ from run to run; their
+//! counts add up to all bids. The end of the input ends its windows.
 
 use std::time::Duration;
 

@@ -6,10 +6,10 @@
 //! FROM bid GROUP BY DATE_FORMAT(dateTime, 'yyyy-MM-dd') AS day
 //! ```
 //!
-//! A day is one key. So that all workers share the work, each bid is counted in two parts, one of 64 by its
-//! bidder and one of 64 by its auction: what is distinct in a part is distinct in the whole. The parts pass
-//! on what they have counted 100 ms after the first bid since they last did, as other engines do with
-//! mini-batches; each such change updates the row of the day.
+//! A day is one key. So that all workers share the work, each bid is counted in two parts, one of
+//! 64 by its bidder and one of 64 by its auction: what is distinct in a part is distinct in the
+//! whole. The parts pass on what they have counted 100 ms after the first bid since they last did,
+//! as other engines do with mini-batches; each such change updates the row of the day.
 
 use std::time::Duration;
 

@@ -5,8 +5,9 @@
 //! FROM bid GROUP BY channel, DATE_FORMAT(dateTime, 'yyyy-MM-dd') AS day
 //! ```
 //!
-//! State: the counts, and a small entry for each bidder and each auction, so a checkpoint holds only those
-//! that are new. Half of the bids come from four channels. A row is emitted for every bid.
+//! State: the counts, and a small entry for each bidder and each auction, so a checkpoint holds
+//! only those that are new. Half of the bids come from four channels. A row is emitted for every
+//! bid.
 
 use std::borrow::Cow;
 

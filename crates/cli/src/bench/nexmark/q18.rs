@@ -5,8 +5,8 @@
 //!   FROM bid) WHERE rn <= 1
 //! ```
 //!
-//! A row is emitted for every bid that is not older than the last one; it replaces the row before. State:
-//! the last bid of each pair, for ever; nothing in the query says when an auction is over.
+//! A row is emitted for every bid that is not older than the last one; it replaces the row before.
+//! State: the last bid of each pair, for ever; nothing in the query says when an auction is over.
 
 use headwater::connectors::nexmark::{Bid, Event};
 use headwater::prelude::*;

@@ -5,9 +5,9 @@
 //! WHERE rn <= 10
 //! ```
 //!
-//! A bid that enters the ten moves those below it, so a row is emitted for its own and every lower rank;
-//! a row replaces the one before of the same auction and rank. Of equal prices the earlier arrival is
-//! ahead.
+//! A bid that enters the ten moves those below it, so a row is emitted for its own and every lower
+//! rank; a row replaces the one before of the same auction and rank. Of equal prices the earlier
+//! arrival is ahead.
 
 use headwater::connectors::nexmark::{Bid, Event};
 use headwater::prelude::*;

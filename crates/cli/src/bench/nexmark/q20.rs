@@ -4,9 +4,9 @@
 //! SELECT B.…, A.… FROM bid B JOIN auction A ON B.auction = A.id WHERE A.category = 10
 //! ```
 //!
-//! A row is emitted as soon as bid and auction are known. State: each auction of the category, for ever, as
-//! nothing in the query says when bidding is over; of others only that they are others, so that their bids
-//! need not be kept; and the bids that were read before their auction.
+//! A row is emitted as soon as bid and auction are known. State: each auction of the category, for
+//! ever, as nothing in the query says when bidding is over; of others only that they are others, so
+//! that their bids need not be kept; and the bids that were read before their auction.
 
 use headwater::connectors::nexmark::{Auction, Bid, Event};
 use headwater::prelude::*;

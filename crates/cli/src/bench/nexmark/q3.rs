@@ -5,8 +5,8 @@
 //! WHERE A.category = 10 AND (P.state = 'OR' OR P.state = 'ID' OR P.state = 'CA')
 //! ```
 //!
-//! A row is emitted as soon as both sides are known, whichever comes first. State: the person, or the
-//! auctions that wait for it, for ever; nothing in the query says when a join is over.
+//! A row is emitted as soon as both sides are known, whichever comes first. State: the person, or
+//! the auctions that wait for it, for ever; nothing in the query says when a join is over.
 
 use std::borrow::Cow;
 

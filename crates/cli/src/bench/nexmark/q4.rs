@@ -7,16 +7,17 @@
 //! GROUP BY category
 //! ```
 //!
-//! First, per auction, the best price so far; then, per category, the total of these prices, which each
-//! better price changes by the difference. A row is emitted for every change; like the SQL, the average
-//! includes auctions that are still open.
+//! First, per auction, the best price so far; then, per category, the total of these prices, which
+//! each better price changes by the difference. A row is emitted for every change; like the SQL,
+//! the average includes auctions that are still open.
 
 use headwater::connectors::nexmark::Event;
 use headwater::prelude::*;
 
 use super::winning_bid::{AuctionOrBid, NewBest, Offer, Terms, WinningBid};
 
-/// The average of the best prices of a category's auctions, in whole cents; replaces the row before.
+/// The average of the best prices of a category's auctions, in whole cents; replaces the row
+/// before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CategoryAverage {
     pub(super) category: u64,

@@ -6,9 +6,10 @@
 //! ON A.ws = M.ws AND A.we = M.we AND A.num >= M.maxn
 //! ```
 //!
-//! First a count per auction in hopping windows, then the highest counts of each window. The results of a
-//! window have the time of its last millisecond, and windows end every 2 s, so tumbling windows of 2 s
-//! gather the results of one hopping window, and emit when that watermark has come.
+//! First a count per auction in hopping windows, then the highest counts of each window. The
+//! results of a window have the time of its last millisecond, and windows end every 2 s, so
+//! tumbling windows of 2 s gather the results of one hopping window, and emit when that watermark
+//! has come.
 
 use std::time::Duration;
 

@@ -6,8 +6,9 @@
 //! ON B.price = M.maxprice WHERE B.dateTime BETWEEN M.dateTime - INTERVAL '10' SECOND AND M.dateTime
 //! ```
 //!
-//! One maximum over everything has one key. So that all workers share the work, it is taken in two steps:
-//! of 64 parts of the stream, then of their maxima; a worker sends 32 records per window instead of all.
+//! One maximum over everything has one key. So that all workers share the work, it is taken in two
+//! steps: of 64 parts of the stream, then of their maxima; a worker sends 32 records per window
+//! instead of all.
 
 use std::borrow::Cow;
 use std::time::Duration;

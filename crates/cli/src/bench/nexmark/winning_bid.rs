@@ -1,8 +1,8 @@
 //! The best bid of each auction so far: what q4 and q9 have in common.
 //!
-//! A bid counts from the opening of its auction until it expires, both included. Bids may be read before
-//! their auction, so they wait for it. State is freed by the watermark: an auction when no bid in time can
-//! come any more, a waiting bid when its auction would have had to be read.
+//! A bid counts from the opening of its auction until it expires, both included. Bids may be read
+//! before their auction, so they wait for it. State is freed by the watermark: an auction when no
+//! bid in time can come any more, a waiting bid when its auction would have had to be read.
 
 use std::marker::PhantomData;
 

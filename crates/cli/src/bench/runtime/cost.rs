@@ -44,8 +44,8 @@ pub(super) fn idle(args: &RuntimeArgs, figures: Figures) -> Result<Figures> {
         .add("checkpoints", Some(checkpoints)))
 }
 
-/// From starting the process to the first byte it writes: a keyed job with checkpoints, started again
-/// and again.
+/// From starting the process to the first byte it writes: a keyed job with checkpoints, started
+/// again and again.
 pub(super) fn startup(args: &RuntimeArgs, figures: Figures) -> Result<Figures> {
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {

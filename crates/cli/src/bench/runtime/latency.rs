@@ -1,9 +1,10 @@
 //! From the end of a window to its results, under load.
 //!
-//! Records are due at a fixed rate and have the time at which they are due as their event time. They are
-//! counted by key in tumbling windows of 100 ms; for each result the sink takes the time from the window's
-//! end to now. So a latency holds everything: the wait for the first record of the next window, which
-//! completes this one, reading, exchange, the watermark's way through the job, and the firing.
+//! Records are due at a fixed rate and have the time at which they are due as their event time.
+//! They are counted by key in tumbling windows of 100 ms; for each result the sink takes the time
+//! from the window's end to now. So a latency holds everything: the wait for the first record of
+//! the next window, which completes this one, reading, exchange, the watermark's way through the
+//! job, and the firing.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! A source whose records are due when a function says so: by the wall clock, or when a benchmark lets
-//! them go.
+//! A source whose records are due when a function says so: by the wall clock, or when a benchmark
+//! lets them go.
 //!
 //! What this does not do: end before its limit, or sleep; it asks to be read again shortly.
 

@@ -1,4 +1,5 @@
-//! How many records a second: a chain without state, a keyed count, and the Nexmark generator alone.
+//! How many records a second: a chain without state, a keyed count, and the Nexmark generator
+//! alone.
 
 use std::hint::black_box;
 use std::time::Instant;

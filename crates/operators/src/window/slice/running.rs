@@ -1,10 +1,11 @@
 //! The merged value of a key's sliding run of windows, in a few merges per window.
 //!
-//! Windows of few slices are merged afresh each time. Otherwise two stacks are kept per live key: the
-//! *front* holds, for each slice of an older window, the merge of that slice with all newer ones up
-//! to `boundary`; the *back* is the merge of everything since. A window is then the oldest front entry
-//! inside it, merged with the back; when its start passes the boundary both are rebuilt from the
-//! slices. Each slice is thus merged about twice, at any overlap, and no inverse is needed.
+//! Windows of few slices are merged afresh each time. Otherwise two stacks are kept per live key:
+//! the *front* holds, for each slice of an older window, the merge of that slice with all newer
+//! ones up to `boundary`; the *back* is the merge of everything since. A window is then the oldest
+//! front entry inside it, merged with the back; when its start passes the boundary both are rebuilt
+//! from the slices. Each slice is thus merged about twice, at any overlap, and no inverse is
+//! needed.
 //!
 //! It is a cache of the table: never checkpointed, and void once a slice below `upto` changes or a
 //! part with lost windows exists (see [`Slice`]).

@@ -8,11 +8,10 @@
 
 use std::fmt;
 
-use headwater_core::Record;
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
+    SeqAccess, VariantAccess, Visitor,
 };
 
 /// More levels than this are a type that contains itself.
@@ -20,8 +19,9 @@ const MAX_DEPTH: usize = 48;
 const MAX_PASSES: usize = 10_000;
 
 /// What a value looks like in JSON.
+#[expect(missing_docs, reason = "the variants are those of serde's data model")]
 #[derive(Debug, Default)]
-pub(super) enum Shape {
+pub enum Shape {
     #[default]
     Unknown,
     Null,
@@ -63,7 +63,7 @@ impl Shape {
 
 /// Why there is no shape.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub enum Stop {
     /// The type contains itself.
     TooDeep,
     /// The type asked what there is, or refused what it got.
@@ -88,7 +88,10 @@ impl serde::de::Error for Stop {
 }
 
 /// Traces `T`.
-pub(super) fn shape_of<T: Record>() -> Result<Shape, Stop> {
+///
+/// # Errors
+/// [`Stop::TooDeep`] for a type that contains itself, otherwise [`Stop::Untraceable`].
+pub fn shape_of<T: DeserializeOwned>() -> Result<Shape, Stop> {
     let mut shape = Shape::Unknown;
     for _ in 0..MAX_PASSES {
         T::deserialize(Trace { shape: &mut shape, depth: 0 })?;
