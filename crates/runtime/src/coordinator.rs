@@ -22,7 +22,7 @@ use crate::control::Reading;
 use crate::group::Shared;
 use crate::handle::{Command, Outcome, StopMode};
 use crate::metrics::Registry;
-use crate::restoring::{count_dead_letters, totals_to_counters};
+use crate::restoring::totals_to_counters;
 use crate::worker_part::{Report, WorkerPart};
 
 /// A worker's part whose segment is durable.
@@ -263,7 +263,6 @@ impl Coordinator {
                 totals_to_counters(uid, &totals, &mut manifest.counters);
             }
         }
-        count_dead_letters(&mut manifest.counters);
         manifest
     }
 

@@ -99,20 +99,6 @@ pub(crate) fn totals_to_counters(
     }
 }
 
-/// Counts the dead letters by the steps that wrote them.
-///
-/// Their sink is in every chain of a worker and has one set of counters there, but chains pass a
-/// barrier one after the other: what it counted then would include records of the next epoch.
-pub(crate) fn count_dead_letters(counters: &mut std::collections::BTreeMap<String, u64>) {
-    let of_sink = |key: &str| key.rsplit_once('/').is_some_and(|(uid, _)| uid == DEAD_LETTERS);
-    let of_steps =
-        counters.iter().filter(|(key, _)| key.ends_with("/dead_lettered") && !of_sink(key));
-    let written = of_steps.map(|(_, count)| count).sum();
-    if let Some(count) = counters.get_mut(&format!("{DEAD_LETTERS}/records_in")) {
-        *count = written;
-    }
-}
-
 fn fields(t: &OperatorTotals) -> [(&'static str, u64); 7] {
     [
         ("records_in", t.records_in),
