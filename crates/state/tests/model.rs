@@ -1,5 +1,7 @@
 //! A table against a `BTreeMap`, under random operations, epochs, partial encoding and restores.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::collections::BTreeMap;
 
 use headwater_core::block::BlockSink;

@@ -1,6 +1,5 @@
 //! The `headwater` command from outside: what it prints where, and how it exits.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

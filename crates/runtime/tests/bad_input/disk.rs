@@ -135,7 +135,11 @@ fn a_job_that_may_not_wait_fails_with_the_reason_and_resumes_when_there_is_room(
     config.checkpoints.tolerable_failures = 1;
     config.restart = RestartStrategy::None;
     let mut handle = start(job(out.path(), &open), config.clone()).unwrap();
-    until("a checkpoint", || handle.metrics().checkpoints.completed >= 2);
+    // Until the state stands still, so that it is a manifest that cannot be written.
+    let read = || handle.metrics().operator("numbers").unwrap().totals.records_in;
+    until("half of it", || read() == N / 2);
+    let done = handle.metrics().checkpoints.completed;
+    until("two checkpoints", || handle.metrics().checkpoints.completed >= done + 2);
     disk.fill(0);
     let e = handle.wait().unwrap_err();
     expect![[r#"
@@ -202,6 +206,8 @@ fn a_sink_that_may_not_wait_fails_with_the_reason() {
     let check = |expected: &Expect| {
         let mut config = patient(checkpoints.path());
         config.restart = RestartStrategy::None;
+        // Else it may be a checkpoint that closes the part.
+        config.checkpoints.interval = None;
         config.workers = 1;
         let e = start(job(&out, &open), config).unwrap().wait().unwrap_err();
         expected.assert_eq(&masked(&e, disk.path()));
