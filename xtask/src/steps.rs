@@ -86,7 +86,7 @@ pub fn test(root: &Path, slow: bool) -> Result<(), String> {
     steps.finish()
 }
 
-/// [`test`], the documentation, and a short chaos run.
+/// The tests, the documentation, and a short chaos run.
 ///
 /// # Errors
 /// A step failed; which one is printed.

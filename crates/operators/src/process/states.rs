@@ -1,6 +1,6 @@
 //! Declaring what a process function keeps and where it emits, before it runs.
 //!
-//! [`Process::declare`](crate::process::Process::declare) is called when the topology is built
+//! [`Process::declare`] is called when the topology is built
 //! (names and ports) and again for each worker (tables). It must always declare the same.
 
 use std::time::Duration;
