@@ -5,11 +5,12 @@
 //! - [`Reader::position`] covers every record given so far, and no other;
 //! - [`Reader::read`] returns promptly: it never sleeps and never waits for I/O that may not come.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_core::{EventTime, ProcessingTime, Record, Result, Timed};
 use serde::{Deserialize, Serialize};
+
+pub use headwater_core::Wake;
 
 /// The stable name of a split: a file path, a partition, `"0"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,27 +102,6 @@ pub enum ReadStatus {
     After(Duration),
     /// The split has ended.
     End,
-}
-
-/// Wakes the worker that owns a reader or writer. Cheap to clone and to call.
-#[derive(Clone)]
-pub struct Wake(Arc<dyn Fn() + Send + Sync>);
-
-impl Wake {
-    /// A wake-up that calls `wake`.
-    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Wake(Arc::new(wake))
-    }
-
-    /// A wake-up that does nothing: for tests that poll.
-    pub fn none() -> Self {
-        Wake::new(|| {})
-    }
-
-    /// Wakes the owner.
-    pub fn wake(&self) {
-        (self.0)();
-    }
 }
 
 /// A record that a reader could not make sense of.

@@ -14,8 +14,10 @@ pub mod error;
 pub mod key_group;
 pub mod record;
 pub mod schema;
+pub mod secret;
 pub mod shape;
 pub mod time;
+pub mod wake;
 
 pub use batch::{AnyBatch, Batch, SplitTag};
 pub use clock::{Clock, ManualClock};
@@ -24,4 +26,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use key_group::{KeyGroup, KeyGroupRange, Keyed};
 pub use record::{Key, Record, Timed};
 pub use schema::Schema;
+pub use secret::Secret;
 pub use time::{Epoch, EventTime, ProcessingTime, Watermark};
+pub use wake::Wake;

@@ -10,6 +10,7 @@ const ARROWS: &[Arrow] = &[
     ("state", &["core"], &[]),
     ("checkpoint", &["core"], &[]),
     ("connect", &["core"], &[]),
+    ("formats", &["core"], &[]),
     ("files", &["core", "connect"], &[]),
     ("operators", &["core", "state"], &[]),
     ("topology", &["core", "state", "checkpoint", "connect", "operators"], &[]),
