@@ -1,4 +1,4 @@
-//! The single commands: tidy, chaos, docs, bench.
+//! The single commands: tidy, chaos, docs, bench, services.
 
 use std::path::Path;
 use std::process::Command;
@@ -69,4 +69,18 @@ pub fn docs(root: &Path) -> Result<(), String> {
 pub fn bench(root: &Path, arguments: &[String]) -> Result<(), String> {
     let args = ["run", "--release", "--package", "headwater-cli", "--bin", "headwater"];
     run(cargo(root, args).args(["--", "bench"]).args(arguments))
+}
+
+/// Runs `headwater-services`, which this program does not contain, so that it stays quick to build.
+///
+/// # Errors
+/// It cannot be built, or it failed; what is missing is printed by it.
+pub fn services(root: &Path, arguments: &[String]) -> Result<(), String> {
+    let args = ["run", "--quiet", "--package", "headwater-services", "--bin", "headwater-services"];
+    let status = cargo(root, args).arg("--").args(arguments).status();
+    match status.map_err(|e| format!("cannot start cargo: {e}"))?.success() {
+        true => Ok(()),
+        // It has said why.
+        false => Err(String::new()),
+    }
 }

@@ -24,7 +24,7 @@ cargo xtask COMMAND
                     (--kills N, --crash-points, --help for the rest; --release builds it so)
   docs              builds the documentation; warnings are errors
   bench [ARGS]      `headwater bench ARGS`, built for release
-  services up|down  starts or stops what the tests need from outside
+  services COMMAND  what tests use when it is there: up kafka, down kafka, kill kafka, status kafka
 ";
 
 fn main() -> ExitCode {
@@ -42,10 +42,7 @@ fn main() -> ExitCode {
         ("chaos", options) => chores::chaos(&root, options),
         ("docs", []) => chores::docs(&root),
         ("bench", arguments) => chores::bench(&root, arguments),
-        ("services", [what]) if what == "up" || what == "down" => {
-            println!("no services are needed yet: every test runs on files and memory alone");
-            Ok(())
-        }
+        ("services", arguments) => chores::services(&root, arguments),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");
             Ok(())

@@ -7,6 +7,7 @@ type Arrow = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 const ARROWS: &[Arrow] = &[
     ("core", &[], &[]),
+    ("services", &["core"], &[]),
     ("state", &["core"], &[]),
     ("checkpoint", &["core"], &[]),
     ("connect", &["core"], &[]),

@@ -5,7 +5,7 @@ use super::{Finding, Tree};
 const CLOCKS: &[&str] = &[concat!("Instant", "::now"), concat!("SystemTime", "::now")];
 
 /// Crates that drive the others and so must know the time.
-const CRATES: &[&str] = &["runtime", "headwater", "cli", "chaos", "xtask"];
+const CRATES: &[&str] = &["runtime", "headwater", "cli", "chaos", "services", "xtask"];
 
 /// Single files, with the reason.
 const FILES: &[(&str, &str)] = &[

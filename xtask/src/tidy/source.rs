@@ -25,6 +25,7 @@ const PROGRAMS: &[&str] = &[
     "crates/headwater/src/cli",
     "crates/headwater/src/exit.rs",
     "crates/testkit/src/cases.rs",
+    "crates/services/src/stderr.rs",
     "examples/",
     "xtask/",
 ];
