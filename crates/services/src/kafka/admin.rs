@@ -139,8 +139,8 @@ impl Admin {
     /// Transient: the broker does not answer.
     pub fn feature(&self, name: &str) -> Result<i16> {
         // Version 3 is the first that tells; its request has tagged fields, its response tells in
-        // one: KIP-584. An empty compact string is 1, no tags are 0.
-        let body = Body::new().raw(&[0, 2, b'h', 2, b'0', 0]);
+        // one: KIP-584.
+        let body = Body::new().raw(&[0]).compact_string("h").compact_string("0").raw(&[0]);
         let mut answer = self.connect()?.call(ApiKey::API_VERSIONS, 3, &body)?;
         answer.i16()?;
         for _ in 1..answer.varint()? {

@@ -124,10 +124,21 @@ impl Body {
         self.raw(&value.to_be_bytes())
     }
 
+    /// An `int64`.
+    pub fn i64(self, value: i64) -> Body {
+        self.raw(&value.to_be_bytes())
+    }
+
     /// A `string`; what is beyond its longest length is cut off.
     pub fn string(self, text: &str) -> Body {
         let length = i16::try_from(text.len()).unwrap_or(i16::MAX);
         self.i16(length).raw(&text.as_bytes()[..usize::from(length.unsigned_abs())])
+    }
+
+    /// A `compact_string` of at most 126 bytes; what is beyond is cut off.
+    pub fn compact_string(self, text: &str) -> Body {
+        let bytes = &text.as_bytes()[..text.len().min(126)];
+        self.raw(&[u8::try_from(bytes.len() + 1).unwrap_or(1)]).raw(bytes)
     }
 
     /// A `bytes` field.
@@ -183,6 +194,14 @@ impl Answer {
     /// Data: the response is too short.
     pub fn i32(&mut self) -> Result<i32> {
         self.array().map(i32::from_be_bytes)
+    }
+
+    /// An `int64`.
+    ///
+    /// # Errors
+    /// Data: the response is too short.
+    pub fn i64(&mut self) -> Result<i64> {
+        self.array().map(i64::from_be_bytes)
     }
 
     /// A `string` or `nullable_string`; null is empty.
