@@ -12,10 +12,12 @@ mod api_key;
 mod background;
 mod broker;
 mod install;
+mod java;
 mod listeners;
 mod options;
 mod process;
 mod shared;
+mod warm_up;
 pub mod wire;
 
 pub use admin::{Admin, Operation, Resource};

@@ -17,10 +17,11 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::Admin;
-use super::install::{java, libs};
+use super::java::Java;
 use super::listeners::Listeners;
 use super::options::{BrokerOptions, KEY_PASSWORD};
 use super::process::Process;
+use super::warm_up::warm_up;
 
 /// How long stopping may take before it is an error.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -69,8 +70,7 @@ pub struct Broker {
     /// Removes the folder, unless it was given.
     temporary: Option<TempDir>,
     listeners: Listeners,
-    java: PathBuf,
-    libs: PathBuf,
+    java: Java,
     running: Mutex<Option<Process>>,
 }
 
@@ -82,13 +82,18 @@ impl Broker {
     /// fetched. Connector: it did not start; the message has the end of its log.
     pub fn launch(options: BrokerOptions) -> Result<Broker> {
         options.validate()?;
-        let (java, libs) = (java()?, libs()?);
+        let java = Java::find()?;
+        warm_up(&java)?;
+        Broker::launch_with(options, java)
+    }
+
+    pub(crate) fn launch_with(options: BrokerOptions, java: Java) -> Result<Broker> {
         let mut tries = 1;
         loop {
-            let (broker, is_new) = Broker::set_up(&options, &java, &libs)?;
+            let (broker, is_new) = Broker::set_up(&options, &java)?;
             match broker.start() {
                 Err(_) if is_new && tries < TRIES && broker.log().contains(PORT_TAKEN) => {
-                    fs::remove_file(broker.dir.join("ports")).map_err(within(&broker.dir))?;
+                    fs::remove_file(broker.dir.join("ports")).map_err(unusable(&broker.dir))?;
                     tries += 1;
                 }
                 outcome => return outcome.map(|()| broker),
@@ -96,28 +101,27 @@ impl Broker {
         }
     }
 
-    fn set_up(options: &BrokerOptions, java: &Path, libs: &Path) -> Result<(Broker, bool)> {
+    fn set_up(options: &BrokerOptions, java: &Java) -> Result<(Broker, bool)> {
         let (dir, temporary) = match &options.dir {
-            Some(dir) => (std::path::absolute(dir).map_err(within(dir))?, None),
+            Some(dir) => (std::path::absolute(dir).map_err(unusable(dir))?, None),
             None => {
                 let dir = tempfile::Builder::new().prefix("headwater-kafka-").tempdir();
-                let dir = dir.map_err(within(&std::env::temp_dir()))?;
+                let dir = dir.map_err(unusable(&std::env::temp_dir()))?;
                 (dir.path().to_owned(), Some(dir))
             }
         };
-        fs::create_dir_all(&dir).map_err(within(&dir))?;
+        fs::create_dir_all(&dir).map_err(unusable(&dir))?;
         let mut listeners = Listeners::choose(options)?;
         match Listeners::load(&dir.join("ports")) {
             Some(kept) if kept.same_names(&listeners) => listeners = kept,
             _ => listeners.save(&dir.join("ports"))?,
         }
         let properties = options.server_properties(&dir, &listeners);
-        fs::write(dir.join("server.properties"), properties).map_err(within(&dir))?;
-        fs::write(dir.join("log4j2.properties"), LOGGING).map_err(within(&dir))?;
-        let (java, libs) = (java.to_owned(), libs.to_owned());
+        fs::write(dir.join("server.properties"), properties).map_err(unusable(&dir))?;
+        fs::write(dir.join("log4j2.properties"), LOGGING).map_err(unusable(&dir))?;
+        let (java, options) = (java.clone(), options.clone());
         let running = Mutex::new(None);
-        let options = options.clone();
-        let broker = Broker { options, dir, temporary, listeners, java, libs, running };
+        let broker = Broker { options, dir, temporary, listeners, java, running };
         let is_new = !broker.dir.join("data/meta.properties").exists();
         if is_new {
             broker.format()?;
@@ -178,11 +182,12 @@ impl Broker {
             return Err(Error::config("kafka broker: it was started already"));
         }
         let log = OpenOptions::new().create(true).append(true).open(self.log_path());
-        let log = log.map_err(within(&self.dir))?;
-        let mut command = self.java(&["kafka.Kafka"]);
+        let log = log.map_err(unusable(&self.dir))?;
+        let BrokerOptions { heap_mib, java_options, .. } = &self.options;
+        let mut command = self.java.command(&self.dir, *heap_mib, java_options);
         // By its whole path: it tells this broker's process from others.
-        command.arg(self.dir.join("server.properties"));
-        let stderr = log.try_clone().map_err(within(&self.dir))?;
+        command.arg("kafka.Kafka").arg(self.dir.join("server.properties"));
+        let stderr = log.try_clone().map_err(unusable(&self.dir))?;
         command.stdin(Stdio::null()).stdout(log).stderr(stderr);
         let removed = self.temporary.as_ref().map(TempDir::path);
         let mut process = Process::spawn(command, removed).map_err(failed("start"))?;
@@ -278,19 +283,6 @@ impl Broker {
         Err(Error::connector(format!("kafka broker: {why}\n{}", self.log_tail())))
     }
 
-    /// `java` with the broker's jars, run in its folder.
-    fn java(&self, arguments: &[&str]) -> Command {
-        let mut classes = self.libs.clone().into_os_string();
-        classes.push("/*");
-        let mut command = Command::new(&self.java);
-        command.current_dir(&self.dir).arg(format!("-Xmx{}m", self.options.heap_mib));
-        // The collector and compiler that cost least while starting.
-        command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]);
-        command.args(["-Djava.awt.headless=true", "-Dlog4j2.configurationFile=log4j2.properties"]);
-        command.args(&self.options.java_options).arg("-cp").arg(classes).args(arguments);
-        command
-    }
-
     /// Makes the data folder: cluster id, feature levels, users of SCRAM.
     fn format(&self) -> Result<()> {
         let feature = format!("transaction.version={}", self.options.transaction_version);
@@ -307,22 +299,19 @@ impl Broker {
         for user in &users {
             arguments.extend(["--add-scram", user]);
         }
-        run(&mut self.java(&arguments), "make its data folder")
+        let mut tool = self.java.command(&self.dir, self.options.heap_mib, &[]);
+        run(tool.args(arguments), "make its data folder")
     }
 
     fn make_certificate(&self) -> Result<()> {
-        let keytool = match self.java.parent() {
-            Some(dir) if dir != Path::new("") => dir.join("keytool"),
-            _ => PathBuf::from("keytool"),
-        };
         let store = ["-alias", "broker", "-keystore", "broker.p12", "-storepass", KEY_PASSWORD];
-        let mut make = Command::new(&keytool);
+        let mut make = self.java.keytool();
         make.current_dir(&self.dir).arg("-genkeypair").args(store);
         make.args(["-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048"]);
         make.args(["-dname", "CN=localhost", "-validity", "365"]);
         make.args(["-ext", "SAN=dns:localhost,ip:127.0.0.1"]);
         run(&mut make, "make its certificate")?;
-        let mut export = Command::new(&keytool);
+        let mut export = self.java.keytool();
         export.current_dir(&self.dir).args(["-exportcert", "-rfc", "-file", "broker.pem"]);
         run(export.args(store), "make its certificate")
     }
@@ -357,7 +346,8 @@ fn run(command: &mut Command, what: &str) -> Result<()> {
     Err(Error::connector(format!("kafka broker: cannot {what} ({})\n{said}", output.status)))
 }
 
-fn within(dir: &Path) -> impl Fn(io::Error) -> Error + '_ {
+/// The error of a file or folder.
+pub(crate) fn unusable(dir: &Path) -> impl Fn(io::Error) -> Error + '_ {
     move |e| Error::config(format!("kafka broker: cannot use {}", dir.display())).because(e)
 }
 

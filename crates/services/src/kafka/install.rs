@@ -1,13 +1,12 @@
-//! Java, and the broker's jars: found, or fetched once by Maven.
+//! The broker's jars: found, or fetched once by Maven.
 //!
-//! The jars go to `kafka-VERSION/libs` in the user's cache. A file beside them is locked while they
+//! They go to `kafka-VERSION/libs` in the user's cache. A file beside them is locked while they
 //! are fetched, so that of two processes one waits; a marker written last says that all are there.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use headwater_core::{Error, Result};
 
@@ -16,8 +15,6 @@ use crate::stderr::say;
 const POM: &str = include_str!("../../kafka/pom.xml");
 /// The broker's version, as the pom has it.
 pub const VERSION: &str = "4.3.0";
-/// The oldest Java that runs it.
-const OLDEST_JAVA: u32 = 17;
 const MARKER: &str = ".complete";
 
 /// Where this user's caches of ours are.
@@ -32,35 +29,12 @@ pub fn cache_dir() -> Result<PathBuf> {
     })
 }
 
-/// The `java` of `JAVA_HOME` or of the `PATH`, if it is new enough. Asked once per process.
+/// Where the jars of this version are, or will be, and what is made from them.
 ///
 /// # Errors
-/// Config: there is none, or it is too old.
-pub fn java() -> Result<PathBuf> {
-    static FOUND: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let home = std::env::var_os("JAVA_HOME").filter(|home| !home.is_empty());
-        let program = home.map_or("java".into(), |home| PathBuf::from(home).join("bin/java"));
-        let output = Command::new(&program).arg("-version").output();
-        let shown = program.display();
-        let output = output.map_err(|e| format!("cannot run {shown}: {e}"))?;
-        let text = String::from_utf8_lossy(&output.stderr);
-        match major_version(&text) {
-            Some(major) if major >= OLDEST_JAVA => Ok(program),
-            Some(major) => Err(format!("{shown} is Java {major}")),
-            None => Err(format!("{shown} does not say its version")),
-        }
-    });
-    found.clone().map_err(|why| {
-        Error::config(format!("kafka needs Java {OLDEST_JAVA} or newer: {why}"))
-            .hint("install a JDK or JRE, and set JAVA_HOME if it is not on the PATH")
-    })
-}
-
-/// `openjdk version "17.0.15" 2025-04-15` is 17.
-fn major_version(text: &str) -> Option<u32> {
-    let version = text.split_once("version \"")?.1;
-    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+/// Config: the environment names no home.
+pub fn version_dir() -> Result<PathBuf> {
+    Ok(cache_dir()?.join(format!("kafka-{VERSION}")))
 }
 
 /// The broker's jars: those of the cache, or fetched.
@@ -68,8 +42,7 @@ fn major_version(text: &str) -> Option<u32> {
 /// # Errors
 /// Config: Maven is missing. Transient: it could not fetch them.
 pub fn libs() -> Result<PathBuf> {
-    let dir = cache_dir()?.join(format!("kafka-{VERSION}"));
-    libs_in(&dir, Path::new("mvn"))
+    libs_in(&version_dir()?, Path::new("mvn"))
 }
 
 fn libs_in(dir: &Path, maven: &Path) -> Result<PathBuf> {
@@ -78,10 +51,9 @@ fn libs_in(dir: &Path, maven: &Path) -> Result<PathBuf> {
         return Ok(libs);
     }
     let shown = dir.display();
-    let failed = |e: std::io::Error| Error::config(format!("cannot write to {shown}")).because(e);
+    let failed = |e: io::Error| Error::config(format!("cannot write to {shown}")).because(e);
     fs::create_dir_all(dir).map_err(failed)?;
-    let lock = File::create(dir.join("lock")).map_err(failed)?;
-    lock.lock().map_err(failed)?;
+    let _lock = lock(dir).map_err(failed)?;
     // Another process may have fetched them while we waited.
     if libs.join(MARKER).exists() {
         return Ok(libs);
@@ -114,19 +86,21 @@ fn libs_in(dir: &Path, maven: &Path) -> Result<PathBuf> {
     Ok(libs)
 }
 
+/// Keeps other processes from doing the same at the same time; until it is dropped.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn lock(dir: &Path) -> io::Result<File> {
+    let lock = File::create(dir.join("lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
 #[cfg(test)]
 mod tests {
     use headwater_core::ErrorKind;
 
     use super::*;
-
-    #[test]
-    fn versions_of_java_are_read() {
-        assert_eq!(major_version("openjdk version \"17.0.15\" 2025-04-15\n"), Some(17));
-        assert_eq!(major_version("java version \"1.8.0_412\"\n"), Some(1));
-        assert_eq!(major_version("openjdk version \"25\" 2025-09-16"), Some(25));
-        assert_eq!(major_version("command not found"), None);
-    }
 
     #[test]
     fn the_pom_has_the_version_that_the_folder_is_named_after() {

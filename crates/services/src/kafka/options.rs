@@ -49,7 +49,7 @@ pub struct BrokerOptions {
     pub tls: bool,
     /// More of Kafka's own properties; they win.
     pub properties: Vec<(String, String)>,
-    /// More options for Java; they win.
+    /// More options for the broker's Java; they win.
     pub java_options: Vec<String>,
     /// How long starting may take.
     pub start_timeout: Duration,

@@ -1,6 +1,8 @@
 //! A real broker, if there is Java.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use headwater_services::kafka::wire::{Body, Connection};
@@ -86,7 +88,7 @@ fn users_have_passwords_and_only_the_permissions_that_were_given() {
 
     let certificate = fs::read_to_string(broker.certificate_path()).unwrap();
     assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"));
-    assert!(says_it_speaks_tls(&broker.tls_bootstrap().unwrap()));
+    assert!(speaks_tls(&broker.tls_bootstrap().unwrap()));
 }
 
 #[test]
@@ -157,7 +159,25 @@ fn topic_error(connection: &mut Connection, topic: &str) -> i16 {
     answer.i16().unwrap()
 }
 
-/// Whether a listener answers what is not TLS with an alert, or not at all: never with a response.
-fn says_it_speaks_tls(address: &str) -> bool {
-    Admin::new(address).brokers().is_err()
+/// Whether a listener answers a `ClientHello` of TLS 1.2 with a `ServerHello`.
+fn speaks_tls(address: &str) -> bool {
+    // ECDHE_RSA with AES_128_GCM; curve secp256r1; signatures rsa_pkcs1_sha256, rsa_pss_rsae_sha256.
+    let extensions = [
+        [0, 10, 0, 4, 0, 2, 0, 23].as_slice(),
+        [0, 11, 0, 2, 1, 0].as_slice(),
+        [0, 13, 0, 6, 0, 4, 4, 1, 8, 4].as_slice(),
+    ]
+    .concat();
+    let length = u8::try_from(extensions.len()).unwrap();
+    let ciphers_and_compression = [0, 0, 4, 0xc0, 0x2f, 0, 0xff, 1, 0, 0, length];
+    let hello = [[3, 3].as_slice(), &[7; 32], &ciphers_and_compression, &extensions].concat();
+    let length = u8::try_from(hello.len()).unwrap();
+    let record = [[22, 3, 1, 0, length + 4, 1, 0, 0, length].as_slice(), &hello].concat();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.write_all(&record).unwrap();
+    let mut start = [0; 6];
+    stream.read_exact(&mut start).unwrap();
+    // A handshake record of TLS 1.2, with a ServerHello in it.
+    start[..3] == [22, 3, 3] && start[5] == 2
 }
