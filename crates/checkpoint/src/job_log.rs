@@ -90,7 +90,7 @@ impl JobLog {
         let manifest = start_manifest(restored, &start, attempt);
         crash_point("fence.before-write");
         let name = names::manifest(attempt);
-        let taken = !location.put_if_absent(&name, Bytes::from(manifest.encode()?))?;
+        let taken = !location.put_if_absent(&name, manifest.encode()?.into())?;
         if taken && owner(location, attempt)? != (attempt, start.incarnation.clone()) {
             let text = format!("another attempt of job \"{}\" has started or gone on", start.job);
             return Err(Error::fenced(text).hint("restore again, then start the attempt"));
@@ -152,7 +152,7 @@ impl JobLog {
             manifest.seq = seq;
             let bytes = Bytes::from(manifest.encode()?);
             crash_point("manifest.before-write");
-            if self.location.put_if_absent(&names::manifest(seq), bytes)? {
+            if self.location.put_if_absent(&names::manifest(seq), bytes.into())? {
                 crash_point("manifest.after-write");
                 self.check_unbroken(seq)?;
                 self.next_seq += 1;

@@ -42,4 +42,4 @@ pub use manifest::{Manifest, ManifestKind, SegmentRef, StateInfo};
 pub use merge::{plan_merge, replace_segments};
 pub use protocol::{Decision, End, Event, Protocol, ProtocolOptions, ProtocolStart};
 pub use restore::{Restored, restore};
-pub use segment::{SegmentBuilder, SegmentMeta, SegmentReader};
+pub use segment::{BlockFilter, SegmentBuilder, SegmentMeta, SegmentReader};

@@ -137,10 +137,10 @@ impl Location {
     ///
     /// # Errors
     /// Kind `Transient` for a full disk or a failing store, `Config` for a missing permission.
-    pub fn put(&self, name: &str, data: Bytes) -> Result<()> {
+    pub fn put(&self, name: &str, data: PutPayload) -> Result<()> {
         let Some(dir) = &self.inner.local else {
             return self
-                .block_on(self.inner.store.put(&Path::from(name), PutPayload::from(data)))
+                .block_on(self.inner.store.put(&Path::from(name), data))
                 .map(drop)
                 .map_err(|e| self.error("write", name, e));
         };
@@ -155,7 +155,7 @@ impl Location {
     ///
     /// # Errors
     /// As [`Location::put`].
-    pub fn put_if_absent(&self, name: &str, data: Bytes) -> Result<bool> {
+    pub fn put_if_absent(&self, name: &str, data: PutPayload) -> Result<bool> {
         let result = match &self.inner.local {
             None => self.block_on(self.create(&Path::from(name), data)),
             Some(dir) => {
@@ -265,7 +265,7 @@ impl Location {
         }
     }
 
-    fn stage(&self, dir: &LocalDir, name: &str, data: Bytes) -> Result<Path> {
+    fn stage(&self, dir: &LocalDir, name: &str, data: PutPayload) -> Result<Path> {
         loop {
             let staged = LocalDir::next_staged();
             match self.block_on(self.create(&staged, data.clone())) {
@@ -289,9 +289,9 @@ impl Location {
         self.inner.local.as_ref().map_or(Ok(()), |dir| dir.sync_folder_of(name))
     }
 
-    async fn create(&self, path: &Path, data: Bytes) -> object_store::Result<()> {
+    async fn create(&self, path: &Path, data: PutPayload) -> object_store::Result<()> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        self.inner.store.put_opts(path, PutPayload::from(data), options).await.map(drop)
+        self.inner.store.put_opts(path, data, options).await.map(drop)
     }
 
     fn found<T>(

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use headwater_core::{Epoch, ProcessingTime, Result, Schema};
+use headwater_core::{Epoch, Error, ProcessingTime, Result, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::envelope;
@@ -75,6 +75,10 @@ pub struct Manifest {
     pub counters: BTreeMap<String, u64>,
     /// The keyed state: oldest first, later entries replace earlier ones.
     pub segments: Vec<SegmentRef>,
+    /// Of a job that commits epochs elsewhere (in a transaction of the system it writes to): the
+    /// place behind this epoch in the log there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_position: Option<String>,
 }
 
 /// One keyed state and the shape of its bytes.
@@ -146,6 +150,7 @@ impl Manifest {
             sinks: BTreeMap::new(),
             counters: BTreeMap::new(),
             segments: Vec::new(),
+            log_position: None,
         }
     }
 
@@ -160,6 +165,24 @@ impl Manifest {
     /// Kind `Internal` if it has no JSON form.
     pub fn encode(&self) -> Result<Vec<u8>> {
         envelope::seal_json(KIND, MANIFEST_FORMAT, self)
+    }
+
+    /// A compact form, for a log that has one per epoch.
+    ///
+    /// # Errors
+    /// Kind `Internal` if it has none.
+    pub fn to_record(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self)
+            .map_err(|e| Error::internal("a manifest has no JSON form").because(e))
+    }
+
+    /// Reads what [`Manifest::to_record`] wrote.
+    ///
+    /// # Errors
+    /// Kind `State` if it cannot be read.
+    pub fn from_record(bytes: &[u8]) -> Result<Manifest> {
+        let damaged = |e| Error::state("the record of an epoch cannot be read").because(e);
+        serde_json::from_slice(bytes).map_err(damaged)
     }
 
     /// Reads the bytes of the file of this name.

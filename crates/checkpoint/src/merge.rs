@@ -72,7 +72,7 @@ pub(crate) fn merge_segments(
     let (rest, meta) = builder.finish();
     crash_point("merge.before-write");
     match upload {
-        None => location.put(&path, Bytes::from(rest))?,
+        None => location.put(&path, rest.into())?,
         Some(mut upload) => {
             upload.write(Bytes::from(rest))?;
             upload.finish()?;

@@ -26,6 +26,8 @@ pub struct Restored {
     /// What the user must be told: each line is a file that was passed over, and why.
     pub warnings: Vec<String>,
     segments: Vec<SegmentReader>,
+    /// Changes on top of the checkpoint: operator, state, key group, block.
+    changes: Vec<(String, String, KeyGroup, Vec<u8>)>,
 }
 
 /// Opens the newest checkpoint of a location; nothing is written.
@@ -38,7 +40,14 @@ pub fn restore(location: &Location) -> Result<Restored> {
     let job = JobFile::read(location)?;
     let pointer::Newest { seq: newest, mut warnings } = pointer::newest(location)?;
     if newest == 0 {
-        return Ok(Restored { job, manifest: None, newest, warnings, segments: Vec::new() });
+        return Ok(Restored {
+            job,
+            manifest: None,
+            newest,
+            warnings,
+            segments: Vec::new(),
+            changes: Vec::new(),
+        });
     }
     let Some(job) = job else {
         let full = location.full_name(names::JOB);
@@ -50,7 +59,14 @@ pub fn restore(location: &Location) -> Result<Restored> {
         match open_checkpoint(location, &job, seq) {
             Ok((manifest, segments)) => {
                 let (job, manifest) = (Some(job), Some(manifest));
-                return Ok(Restored { job, manifest, newest, warnings, segments });
+                return Ok(Restored {
+                    job,
+                    manifest,
+                    newest,
+                    warnings,
+                    segments,
+                    changes: Vec::new(),
+                });
             }
             Err(e) if e.kind() == ErrorKind::State => {
                 let text = pass_over(location, seq, e)?;
@@ -150,7 +166,27 @@ impl Restored {
                 take(block.info.key_group, &block.bytes)?;
             }
         }
+        for (of, name, key_group, block) in &self.changes {
+            if of == operator && name == state && range.contains(*key_group) {
+                take(*key_group, block)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Adds changes that came after the checkpoint, from elsewhere, and the manifest they lead to.
+    pub fn overlay(
+        &mut self,
+        manifest: Manifest,
+        changes: impl IntoIterator<Item = (String, String, KeyGroup, Vec<u8>)>,
+    ) {
+        self.manifest = Some(manifest);
+        self.changes.extend(changes);
+    }
+
+    /// The changes that [`Restored::overlay`] added.
+    pub fn changes(&self) -> &[(String, String, KeyGroup, Vec<u8>)] {
+        &self.changes
     }
 
     /// The opened segments, oldest first.

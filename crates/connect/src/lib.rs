@@ -19,8 +19,12 @@ pub mod lines;
 pub mod nexmark;
 pub mod sink;
 pub mod source;
+pub mod transaction;
 
-pub use sink::{Committable, Committer, Guarantee, Sink, WriteStatus, Writer, WriterContext};
+pub use sink::{
+    AttemptContext, Committable, Committer, Guarantee, Sink, WriteStatus, Writer, WriterContext,
+};
 pub use source::{
     BadRecord, Discovery, Position, ReadBuffer, ReadStatus, Reader, Source, SplitId, Wake,
 };
+pub use transaction::{LogPosition, Recovered, StateBlock, Transaction, TransactionLog};

@@ -7,10 +7,11 @@
 //! for the restored epoch (it must not matter how often) and removes what other attempts left
 //! behind.
 
-use headwater_core::{Epoch, Record, Result, Timed};
+use headwater_core::{BadRecordPolicy, Epoch, Record, Result, Timed};
 use serde::{Deserialize, Serialize};
 
-use crate::source::Wake;
+use crate::source::{BadRecord, Wake};
+use crate::transaction::{Transaction, TransactionLog};
 
 /// What a reader of the target sees of each record that reached the sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,12 @@ pub trait Sink: Send + Sync + 'static {
     /// What its readers may rely on.
     fn guarantee(&self) -> Guarantee;
 
+    /// An attempt begins: called before its writers and its committer are opened.
+    fn begin_attempt(&self, cx: &AttemptContext) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+
     /// Opens the writer of one worker.
     fn writer(&self, cx: &WriterContext) -> Result<Box<dyn Writer<Self::Record>>>;
 
@@ -47,6 +54,29 @@ pub trait Sink: Send + Sync + 'static {
     fn committer(&self) -> Result<Option<Box<dyn Committer>>> {
         Ok(None)
     }
+
+    /// The transactional system it writes, by a name that tells systems apart, if it can share a
+    /// transaction with others there (see [`crate::transaction`]).
+    fn transaction_domain(&self) -> Option<String> {
+        None
+    }
+
+    /// Opens the transactions of a job for all sinks of its domain; `None` without a domain.
+    fn transaction_log(&self, job: &str) -> Result<Option<Box<dyn TransactionLog>>> {
+        let _ = job;
+        Ok(None)
+    }
+}
+
+/// Which attempt begins.
+#[derive(Clone)]
+pub struct AttemptContext {
+    /// Name of the job.
+    pub job: String,
+    /// Name of the sink step in the job.
+    pub sink: String,
+    /// The transactions to write in; none if the sink commits by itself.
+    pub transaction: Option<Transaction>,
 }
 
 /// Who a writer is.
@@ -88,6 +118,11 @@ pub trait Writer<T>: Send {
     ///
     /// Called at every barrier. An at-least-once sink flushes here and returns nothing.
     fn prepare(&mut self, epoch: Epoch) -> Result<Vec<Committable>>;
+
+    /// Records that could not be encoded since the last call, and what is to happen to them.
+    fn take_refused(&mut self) -> (BadRecordPolicy, Vec<BadRecord>) {
+        (BadRecordPolicy::DeadLetter, Vec::new())
+    }
 }
 
 /// Makes epochs visible; one per sink and attempt, called from one thread, in order of epochs.

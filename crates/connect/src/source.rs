@@ -76,6 +76,25 @@ pub trait Source: Send + Sync + 'static {
         position: Option<&Position>,
         wake: Wake,
     ) -> Result<Box<dyn Reader<Self::Record>>>;
+
+    /// Where to open a split that appears after the job's first start; `None`: as any other. A
+    /// source that by default begins at the end gives the beginning here, lest records be missed
+    /// that came before the split was found.
+    fn first_position(&self) -> Option<Position> {
+        None
+    }
+
+    /// A checkpoint with these positions is durable and its output visible: for telling others how
+    /// far the job is. Must not wait.
+    fn checkpointed(&self, positions: &[(SplitId, Position)]) {
+        let _ = positions;
+    }
+
+    /// The transactional system it reads, by a name that tells systems apart, if positions in it
+    /// can be part of its transactions (see [`crate::transaction`]).
+    fn transaction_domain(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Reads one split.

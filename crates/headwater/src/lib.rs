@@ -86,10 +86,14 @@ pub use headwater_core::{
     BadRecordPolicy, DeadLetter, Epoch, Error, ErrorKind, EventTime, Key, ProcessingTime, Record,
     Result, Timed,
 };
+#[cfg(feature = "kafka")]
+pub use headwater_formats as formats;
+#[cfg(feature = "kafka")]
+pub use headwater_kafka as kafka;
 pub use headwater_runtime::handle::Stopper;
 pub use headwater_runtime::{
-    CheckpointConfig, CheckpointStats, Config, JobHandle, MetricsSnapshot, OperatorSnapshotMetrics,
-    Outcome, RestartStrategy, StopMode, start,
+    CheckpointConfig, CheckpointStats, Config, ExactlyOnceConfig, ExactlyOnceForm, JobHandle,
+    MetricsSnapshot, OperatorSnapshotMetrics, Outcome, RestartStrategy, StopMode, start,
 };
 pub use headwater_topology::{OperatorTotals, Topology};
 pub use run::RunJob;

@@ -15,6 +15,8 @@ pub struct Config {
     pub workers: usize,
     /// Whether and where state is kept.
     pub checkpoints: CheckpointConfig,
+    /// How output becomes visible exactly once.
+    pub exactly_once: ExactlyOnceConfig,
     /// What happens after a failure.
     pub restart: RestartStrategy,
     /// Most records that may be on their way between groups and in sinks' queues.
@@ -28,6 +30,7 @@ impl Default for Config {
         Config {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             checkpoints: CheckpointConfig::default(),
+            exactly_once: ExactlyOnceConfig::default(),
             restart: RestartStrategy::default(),
             max_in_flight_records: 128 * 1024,
             allow_unmatched_state: false,
@@ -58,6 +61,36 @@ impl Default for CheckpointConfig {
             tolerable_failures: 10,
         }
     }
+}
+
+/// How output becomes visible exactly once.
+#[derive(Clone, Debug)]
+pub struct ExactlyOnceConfig {
+    /// Which form is taken.
+    pub form: ExactlyOnceForm,
+    /// In one transaction: time from one commit to the next. Output is visible after about this
+    /// long; 20 ms unless said otherwise.
+    pub commit_interval: Duration,
+}
+
+impl Default for ExactlyOnceConfig {
+    fn default() -> Self {
+        ExactlyOnceConfig {
+            form: ExactlyOnceForm::default(),
+            commit_interval: Duration::from_millis(20),
+        }
+    }
+}
+
+/// The form of exactly-once output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExactlyOnceForm {
+    /// In one transaction where all sources and sinks are in one transactional system, else per
+    /// sink. The default.
+    #[default]
+    Automatic,
+    /// Each sink makes an epoch visible by itself, once its checkpoint is durable.
+    PerSink,
 }
 
 /// What happens after a failed attempt. Failures are counted since the last completed checkpoint.

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use headwater_checkpoint::{
     Decision, End, Event, JobLog, Manifest, Protocol, SegmentRef, StateInfo, crash_point,
@@ -16,20 +15,17 @@ use headwater_checkpoint::{
 use headwater_connect::Committer;
 use headwater_core::{Epoch, Error, ErrorKind, Result, codec};
 use headwater_topology::OperatorTotals;
-use headwater_topology::chain::OperatorSnapshot;
+use headwater_topology::erased::AnySource;
 
 use crate::control::Reading;
 use crate::group::Shared;
 use crate::handle::{Command, Outcome, StopMode};
 use crate::metrics::Registry;
+use crate::one_transaction::Epochs;
 use crate::restoring::totals_to_counters;
-use crate::worker_part::{Report, WorkerPart};
-
-/// A worker's part whose segment is durable.
-pub(crate) struct DurablePart {
-    segment: Option<SegmentRef>,
-    snapshots: Vec<OperatorSnapshot>,
-}
+use crate::source_driver::SourceDriver;
+use crate::uploads::{DurablePart, Uploads};
+use crate::worker_part::Report;
 
 /// How an attempt ended, when it did not fail.
 pub(crate) enum Ended {
@@ -37,12 +33,20 @@ pub(crate) enum Ended {
     Aborted,
 }
 
+/// Where an epoch becomes durable.
+pub(crate) enum Ledger {
+    /// In a checkpoint.
+    Checkpoints(JobLog),
+    /// In a transaction with its output.
+    Transactions(Box<Epochs>),
+}
+
 type MergeResult = (Vec<SegmentRef>, Result<Option<SegmentRef>>);
 
 /// See the module documentation.
 pub(crate) struct Coordinator {
     pub(crate) protocol: Protocol<DurablePart>,
-    pub(crate) log: JobLog,
+    pub(crate) ledger: Ledger,
     pub(crate) committers: Vec<(String, Box<dyn Committer>)>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) registry: Arc<Registry>,
@@ -54,20 +58,16 @@ pub(crate) struct Coordinator {
     pub(crate) segments: Vec<SegmentRef>,
     pub(crate) tick: Duration,
     pub(crate) finished_workers: usize,
-    /// Parts whose upload failed and is tried again.
-    pub(crate) waiting: VecDeque<(
-        Instant,
-        usize,
-        Epoch,
-        Bytes,
-        headwater_checkpoint::SegmentMeta,
-        Vec<OperatorSnapshot>,
-    )>,
+    pub(crate) uploads: Uploads,
+    /// Bytes of changes in the last transaction.
+    pub(crate) changed_bytes: u64,
+    /// The sources by name, and their positions in the epoch that is being completed.
+    pub(crate) sources: Vec<(String, Arc<dyn AnySource>)>,
+    pub(crate) positions: BTreeMap<String, Vec<Vec<u8>>>,
     /// Committables of manifests that are written, by epoch.
     pub(crate) committables: BTreeMap<Epoch, BTreeMap<String, Vec<Vec<u8>>>>,
     pub(crate) merging: Option<Receiver<MergeResult>>,
     pub(crate) epoch_opened: Instant,
-    pub(crate) epoch_bytes: u64,
     /// Checkpoints completed in this attempt.
     pub(crate) completed: u64,
 }
@@ -97,11 +97,19 @@ impl Coordinator {
                         self.shared.control.set_reading(Reading::Off);
                         events.push(Event::Stop);
                     }
-                    Ok(Command::Checkpoint) => events.push(Event::Trigger),
+                    Ok(Command::Checkpoint) => {
+                        if let Ledger::Transactions(epochs) = &mut self.ledger {
+                            epochs.base_asked = true;
+                        }
+                        events.push(Event::Trigger);
+                    }
+                },
+                recv(self.uploads.receiver) -> uploaded => if let Ok(uploaded) = uploaded {
+                    events.push(self.uploads.ended(uploaded));
                 },
                 default(self.tick) => {}
             }
-            self.retry_uploads(&mut events);
+            self.uploads.retry(&mut events);
             self.take_merge();
             events.push(Event::Tick { now: self.shared.clock.now() });
             if let Some(ended) = self.handle(events)? {
@@ -130,20 +138,19 @@ impl Coordinator {
         match decision {
             Decision::OpenEpoch { barrier_of, last } => {
                 self.epoch_opened = Instant::now();
-                self.epoch_bytes = 0;
                 tracing::debug!(epoch = barrier_of.0, ?last, "closing epoch");
                 self.shared.control.close(barrier_of, last);
             }
             Decision::WriteManifest { epoch, last } => {
                 let manifest = self.manifest(epoch, last);
-                let (segments, sinks) = (manifest.segments.clone(), manifest.sinks.clone());
-                events.push_back(match self.log.write_manifest(manifest) {
-                    Ok(_) => {
-                        self.segments = segments;
-                        self.committables.insert(epoch, sinks);
-                        Event::ManifestWritten { epoch }
-                    }
+                let is_source = |uid: &String| self.sources.iter().any(|(name, _)| name == uid);
+                let of_sources = manifest.operators.iter().filter(|(uid, _)| is_source(uid));
+                self.positions = of_sources.map(|(uid, p)| (uid.clone(), p.clone())).collect();
+                events.push_back(match self.write(manifest, last.is_some()) {
+                    Ok(()) => Event::ManifestWritten { epoch },
                     Err(e) if e.kind() == ErrorKind::Fenced => return Err(e),
+                    // Whether it was committed is for the next attempt to find out.
+                    Err(e) if matches!(self.ledger, Ledger::Transactions(_)) => return Err(e),
                     Err(error) => Event::ManifestFailed { epoch, error },
                 });
             }
@@ -173,6 +180,24 @@ impl Coordinator {
         Ok(None)
     }
 
+    /// Makes an epoch durable.
+    fn write(&mut self, manifest: Manifest, last: bool) -> Result<()> {
+        match &mut self.ledger {
+            Ledger::Checkpoints(log) => {
+                let (segments, sinks) = (manifest.segments.clone(), manifest.sinks.clone());
+                let epoch = manifest.epoch;
+                log.write_manifest(manifest)?;
+                self.segments = segments;
+                self.committables.insert(epoch, sinks);
+            }
+            Ledger::Transactions(epochs) => {
+                let parts = self.protocol.parts().map(|(_, _, part)| part.bytes.clone());
+                self.changed_bytes = epochs.commit(manifest, parts, last)?;
+            }
+        }
+        Ok(())
+    }
+
     fn on_report(&mut self, report: Report, events: &mut Vec<Event<DurablePart>>) {
         match report {
             Report::SourcesFinished => {
@@ -181,51 +206,10 @@ impl Coordinator {
                     events.push(Event::AllSourcesFinished);
                 }
             }
-            Report::Part(part) => {
-                let WorkerPart { worker, epoch, snapshots, segment } = *part;
-                if segment.is_empty() {
-                    let part = DurablePart { segment: None, snapshots };
-                    events.push(Event::Ack { worker, epoch, part });
-                } else {
-                    let (bytes, meta) = segment.finish();
-                    self.upload(worker, epoch, Bytes::from(bytes), meta, snapshots, events);
-                }
-            }
-        }
-    }
-
-    fn upload(
-        &mut self,
-        worker: usize,
-        epoch: Epoch,
-        bytes: Bytes,
-        meta: headwater_checkpoint::SegmentMeta,
-        snapshots: Vec<OperatorSnapshot>,
-        events: &mut Vec<Event<DurablePart>>,
-    ) {
-        match self.log.segments().write(epoch, worker, 0, bytes.clone(), &meta) {
-            Ok(segment) => {
-                self.epoch_bytes += segment.bytes;
-                let part = DurablePart { segment: Some(segment), snapshots };
-                events.push(Event::Ack { worker, epoch, part });
-            }
-            Err(error) => {
-                let again = Instant::now() + Duration::from_millis(200);
-                self.waiting.push_back((again, worker, epoch, bytes, meta, snapshots));
-                events.push(Event::UploadFailed { worker, epoch, error });
-            }
-        }
-    }
-
-    fn retry_uploads(&mut self, events: &mut Vec<Event<DurablePart>>) {
-        let now = Instant::now();
-        for _ in 0..self.waiting.len() {
-            if self.waiting.front().is_none_or(|w| w.0 > now) {
-                break;
-            }
-            if let Some((_, worker, epoch, bytes, meta, snapshots)) = self.waiting.pop_front() {
-                self.upload(worker, epoch, bytes, meta, snapshots, events);
-            }
+            Report::Part(part) => match &self.ledger {
+                Ledger::Checkpoints(_) => events.extend(self.uploads.add(*part)),
+                Ledger::Transactions(_) => events.push(Uploads::keep(*part)),
+            },
         }
     }
 
@@ -282,7 +266,8 @@ impl Coordinator {
     fn complete(&mut self, epoch: Epoch) -> Result<()> {
         self.committables = self.committables.split_off(&epoch.next());
         self.completed += 1;
-        let (duration, bytes) = (self.epoch_opened.elapsed(), self.epoch_bytes);
+        let bytes = self.uploads.take_bytes() + std::mem::take(&mut self.changed_bytes);
+        let duration = self.epoch_opened.elapsed();
         self.stats(|s| {
             s.completed += 1;
             s.last_epoch = epoch;
@@ -297,7 +282,9 @@ impl Coordinator {
             ms = duration.as_millis() as u64,
             "checkpoint complete"
         );
-        match self.log.retire() {
+        self.tell_sources(epoch);
+        let Ledger::Checkpoints(log) = &mut self.ledger else { return Ok(()) };
+        match log.retire() {
             Ok(_) => {}
             Err(e) if e.kind() == ErrorKind::Fenced => return Err(e),
             // Nothing is lost: what could not be removed is tried again after the next checkpoint.
@@ -307,6 +294,26 @@ impl Coordinator {
         Ok(())
     }
 
+    /// Tells sources how far a completed checkpoint is.
+    fn tell_sources(&mut self, epoch: Epoch) {
+        for (uid, parts) in std::mem::take(&mut self.positions) {
+            let Some((_, source)) = self.sources.iter().find(|(name, _)| *name == uid) else {
+                continue;
+            };
+            let mut positions = Vec::new();
+            for part in &parts {
+                match SourceDriver::decode_snapshot(part) {
+                    Ok(splits) => {
+                        let known = splits.into_iter().filter_map(|s| Some((s.id, s.position?)));
+                        positions.extend(known);
+                    }
+                    Err(e) => tracing::debug!(epoch = epoch.0, "positions of {uid:?}: {e}"),
+                }
+            }
+            source.checkpointed(&positions);
+        }
+    }
+
     fn start_merge(&mut self) {
         if self.merging.is_some() {
             return;
@@ -314,7 +321,8 @@ impl Coordinator {
         let Some(range) = plan_merge(&self.segments) else { return };
         let from_oldest = range.start == 0;
         let run = self.segments[range].to_vec();
-        let store = self.log.segments().clone();
+        let Ledger::Checkpoints(log) = &self.ledger else { return };
+        let store = log.segments().clone();
         let (send, receive): (Sender<MergeResult>, _) = crossbeam_channel::bounded(1);
         let merge = move || {
             let merged = store.merge(&run, from_oldest);

@@ -31,8 +31,10 @@ use crate::parcel::Parcel;
 use crate::source_driver::{Next, SourceDriver};
 use crate::worker_part::Gatherer;
 
-/// Entries encoded per activation while a snapshot runs: a fraction of a millisecond of work.
-const ENCODE_BUDGET: usize = 2_000;
+/// How long an activation encodes while a snapshot runs.
+const ENCODE_TIME: Duration = Duration::from_micros(100);
+/// Bytes encoded between two looks at the clock.
+const ENCODE_BYTES: usize = 16 << 10;
 /// How soon a source looks again when there is no room for its records.
 const NO_ROOM_POLL: Duration = Duration::from_micros(100);
 /// How often an idle source group follows the others' watermark.
@@ -213,11 +215,14 @@ impl GroupState {
 
     /// (6) Encodes a slice of the running snapshot.
     fn encode(&mut self) -> Result<()> {
-        if self.encoding {
+        let began = Instant::now();
+        while self.encoding {
             let chain = &mut self.chain;
-            if self.gatherer.encode(|segment| chain.encode(ENCODE_BUDGET, segment))? {
+            if self.gatherer.encode(|segment| chain.encode(ENCODE_BYTES, segment))? {
                 self.encoding = false;
                 self.gatherer.group_done();
+            } else if began.elapsed() >= ENCODE_TIME {
+                break;
             }
         }
         Ok(())
@@ -229,6 +234,11 @@ impl GroupState {
         self.chain.set_now(now);
         if self.chain.wake_at().is_some_and(|at| at <= now) {
             self.chain.on_processing_time()?;
+            self.collect();
+        }
+        if self.backlog > 0 {
+            // A writer may have woken us because it can go on.
+            self.chain.resume_sinks()?;
             self.collect();
         }
         self.account_backlog();

@@ -32,6 +32,8 @@ pub(crate) struct Splits {
 struct State {
     known: Vec<SplitState>,
     next_discovery: Duration,
+    /// Whether the job has listed splits before: what is new now appeared after its start.
+    started: bool,
 }
 
 impl Splits {
@@ -43,10 +45,15 @@ impl Splits {
         mut restored: Vec<SplitState>,
     ) -> Result<Self> {
         restored.sort_by(|a, b| a.id.cmp(&b.id));
+        let started_before = !restored.is_empty();
         let splits = Splits {
             name: name.to_owned(),
             workers,
-            state: Mutex::new(State { known: restored, next_discovery: Duration::ZERO }),
+            state: Mutex::new(State {
+                known: restored,
+                next_discovery: Duration::ZERO,
+                started: started_before,
+            }),
             every: match source.discovery() {
                 Discovery::Once => None,
                 Discovery::Every(interval) => Some(interval),
@@ -67,9 +74,11 @@ impl Splits {
             source.splits().map_err(|e: Error| e.within(format!("source {:?}", self.name)))?;
         for id in listed {
             if !state.known.iter().any(|s| s.id == id) {
-                state.known.push(SplitState { id, position: None, ended: false });
+                let position = state.started.then(|| source.first_position()).flatten();
+                state.known.push(SplitState { id, position, ended: false });
             }
         }
+        state.started = true;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! Each attempt is a *generation*: one incarnation of the timely dataflow, from the epoch of the
 //! restored checkpoint on. The process, the handle and the checkpoint location live on.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, PoisonError};
@@ -11,26 +11,28 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Receiver;
 use headwater_checkpoint::{
-    AttemptStart, JobLog, Location, Protocol, ProtocolOptions, ProtocolStart, Restored, StateInfo,
-    restore,
+    AttemptStart, JobLog, Location, Manifest, Protocol, ProtocolOptions, ProtocolStart, Restored,
+    StateInfo, restore,
 };
-use headwater_connect::{Committer, Guarantee};
+use headwater_connect::{AttemptContext, Committer, Guarantee, Transaction};
 use headwater_core::{Clock, Epoch, Error, ErrorKind, ProcessingTime, Result};
 use headwater_topology::{NodeKind, Topology};
 
 use crate::config::Config;
 use crate::control::Control;
-use crate::coordinator::{Coordinator, Ended, failure_of};
+use crate::coordinator::{Coordinator, Ended, Ledger, failure_of};
 use crate::dataflow::{Blueprint, build};
 use crate::flow::Flow;
 use crate::group::{Shared, panic_message};
 use crate::handle::{Command, JobHandle, Outcome};
 use crate::idle_board::IdleBoard;
 use crate::metrics::Registry;
+use crate::one_transaction::{self, Choice, Epochs, choose};
 use crate::plan::plan;
 use crate::restoring::{check_states, states_of, totals_from_counters};
 use crate::source_driver::SourceDriver;
 use crate::splits::Splits;
+use crate::uploads::Uploads;
 
 /// Starts a job and returns its handle.
 ///
@@ -159,14 +161,52 @@ impl Supervisor {
         }
     }
 
-    fn attempt(&self, restored: Restored, began: Instant, completed: &mut u64) -> Result<Outcome> {
+    fn attempt(
+        &self,
+        mut restored: Restored,
+        began: Instant,
+        completed: &mut u64,
+    ) -> Result<Outcome> {
         for warning in &restored.warnings {
             tracing::warn!("{warning}");
         }
+        let log = self.start_log(&restored)?;
+        let attempt = log.attempt();
+        let mut committers = Vec::new();
+        let ledger = match choose(&self.topology, &self.config) {
+            Choice::OneTransaction { domain } => {
+                tracing::info!("exactly once in one transaction: all is in {domain:?}");
+                // Output of an earlier run that committed per sink, if it was left half done.
+                if let Some(manifest) = restored.manifest.clone().filter(Manifest::has_committables)
+                {
+                    self.recover_sinks(manifest.epoch, Some(&manifest), None)?;
+                }
+                let transactions = one_transaction::recover(&self.topology, &mut restored)?;
+                if let Some(manifest) = &restored.manifest {
+                    let allow = self.config.allow_unmatched_state;
+                    check_states(&self.topology, &self.states, manifest, allow)?;
+                }
+                let interval = self.config.checkpoints.interval;
+                let epochs = Epochs::start(transactions, log, &restored, interval)?;
+                self.begin_sinks(Some(&epochs.transaction()))?;
+                Ledger::Transactions(Box::new(epochs))
+            }
+            Choice::PerSink { why } => {
+                tracing::debug!("exactly once per sink: {why}");
+                let manifest = restored.manifest.as_ref();
+                if manifest.is_some_and(|m| m.log_position.is_some()) {
+                    return Err(Error::state(format!(
+                        "this job has committed its epochs in one transaction, now it cannot: {why}"
+                    ))
+                    .hint("run it as before, or start it from an empty checkpoint directory"));
+                }
+                let epoch = manifest.map_or(Epoch::NONE, |m| m.epoch);
+                committers = self.recover_sinks(epoch, manifest, None)?;
+                Ledger::Checkpoints(log)
+            }
+        };
         let manifest = restored.manifest.as_ref();
         let epoch = manifest.map_or(Epoch::NONE, |m| m.epoch);
-        let log = self.start_log(&restored)?;
-        let committers = self.recover_sinks(epoch, manifest)?;
         if manifest.is_some_and(|m| m.finished) {
             tracing::info!("the job had finished before; nothing is left to do");
             return Ok(Outcome::Finished { epoch });
@@ -186,13 +226,14 @@ impl Supervisor {
             let shared = Arc::clone(&shared);
             Arc::new(move || shared.flow.in_flight())
         };
-        let mut coordinator = self.coordinator(log, committers, &shared, reports, epoch, manifest);
+        let mut coordinator =
+            self.coordinator(ledger, committers, &shared, reports, epoch, manifest)?;
         let blueprint = Arc::new(Blueprint {
             splits: self.splits(manifest)?,
             topology: self.topology.clone(),
             groups,
             workers: self.config.workers,
-            attempt: coordinator.log.attempt(),
+            attempt,
             shared: Arc::clone(&shared),
             metrics: self.registry.reset(in_flight),
             totals: manifest.map(totals_from_counters).unwrap_or_default(),
@@ -234,12 +275,27 @@ impl Supervisor {
         )
     }
 
+    /// Tells sinks that an attempt begins.
+    fn begin_sinks(&self, transaction: Option<&Transaction>) -> Result<()> {
+        for (name, sink) in self.topology.sinks() {
+            let cx = AttemptContext {
+                job: self.topology.job.clone(),
+                sink: name.to_owned(),
+                transaction: transaction.filter(|_| sink.transaction_domain().is_some()).cloned(),
+            };
+            sink.begin_attempt(&cx).map_err(|e| e.within(format!("sink {name:?}")))?;
+        }
+        Ok(())
+    }
+
     /// Makes the restored epoch's output visible, if that was not done, and cleans up.
     fn recover_sinks(
         &self,
         epoch: Epoch,
-        manifest: Option<&headwater_checkpoint::Manifest>,
+        manifest: Option<&Manifest>,
+        transaction: Option<&Transaction>,
     ) -> Result<Vec<(String, Box<dyn Committer>)>> {
+        self.begin_sinks(transaction)?;
         let mut committers = Vec::new();
         for (name, sink) in self.topology.sinks() {
             let within = |e: Error| e.within(format!("sink {name:?}"));
@@ -255,10 +311,7 @@ impl Supervisor {
         Ok(committers)
     }
 
-    fn splits(
-        &self,
-        manifest: Option<&headwater_checkpoint::Manifest>,
-    ) -> Result<HashMap<usize, Arc<Splits>>> {
+    fn splits(&self, manifest: Option<&Manifest>) -> Result<HashMap<usize, Arc<Splits>>> {
         let mut all = HashMap::new();
         for (id, node) in self.topology.nodes.iter().enumerate() {
             let NodeKind::Source { source, .. } = &node.kind else { continue };
@@ -274,24 +327,37 @@ impl Supervisor {
 
     fn coordinator(
         &self,
-        log: JobLog,
+        ledger: Ledger,
         committers: Vec<(String, Box<dyn Committer>)>,
         shared: &Arc<Shared>,
         reports: Receiver<crate::worker_part::Report>,
         epoch: Epoch,
-        manifest: Option<&headwater_checkpoint::Manifest>,
-    ) -> Coordinator {
+        manifest: Option<&Manifest>,
+    ) -> Result<Coordinator> {
         let checkpoints = &self.config.checkpoints;
+        let interval = match &ledger {
+            Ledger::Checkpoints(_) => checkpoints.interval,
+            Ledger::Transactions(_) => Some(self.config.exactly_once.commit_interval),
+        };
         let options = ProtocolOptions {
-            interval: checkpoints.interval,
+            interval,
             tolerable_failures: checkpoints.tolerable_failures,
             ..ProtocolOptions::default()
         };
         let start = ProtocolStart { epoch, recommit: false, end: None };
-        let tick = checkpoints.interval.map_or(Duration::from_millis(50), |i| i / 20);
-        Coordinator {
+        let tick = interval.map_or(Duration::from_millis(50), |i| i / 20);
+        let store = match &ledger {
+            Ledger::Checkpoints(log) => Some(log.segments().clone()),
+            Ledger::Transactions(_) => None,
+        };
+        let uploads = Uploads::start(store)?;
+        let sources = self.topology.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Source { source, .. } => Some((node.name.clone(), Arc::clone(source))),
+            _ => None,
+        });
+        Ok(Coordinator {
             protocol: Protocol::new(options, self.config.workers, start),
-            log,
+            ledger,
             committers,
             shared: Arc::clone(shared),
             registry: Arc::clone(&self.registry),
@@ -303,13 +369,15 @@ impl Supervisor {
             segments: manifest.map(|m| m.segments.clone()).unwrap_or_default(),
             tick: tick.clamp(Duration::from_millis(1), Duration::from_millis(50)),
             finished_workers: 0,
-            waiting: VecDeque::new(),
+            uploads,
+            changed_bytes: 0,
+            sources: sources.collect(),
+            positions: BTreeMap::new(),
             committables: BTreeMap::new(),
             merging: None,
             epoch_opened: Instant::now(),
-            epoch_bytes: 0,
             completed: 0,
-        }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use crossbeam_channel::Sender;
 use headwater_checkpoint::SegmentBuilder;
 use headwater_core::{Epoch, Error, Result};
@@ -21,8 +22,13 @@ pub(crate) struct WorkerPart {
     pub(crate) worker: usize,
     pub(crate) epoch: Epoch,
     pub(crate) snapshots: Vec<OperatorSnapshot>,
+    /// What was taken out of the segment already, so that it need not grow as a whole.
+    pub(crate) pieces: Vec<Bytes>,
     pub(crate) segment: SegmentBuilder,
 }
+
+/// Size from which on a segment's bytes are taken out of it.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Shared by the groups of one worker (one thread).
 #[derive(Clone)]
@@ -63,6 +69,7 @@ impl Gatherer {
                 worker,
                 epoch,
                 snapshots: Vec::new(),
+                pieces: Vec::new(),
                 segment: SegmentBuilder::new(),
             },
             finished: 0,
@@ -78,7 +85,13 @@ impl Gatherer {
     /// Lets a group encode into the open segment.
     pub(crate) fn encode<R>(&self, f: impl FnOnce(&mut SegmentBuilder) -> Result<R>) -> Result<R> {
         match &mut self.0.borrow_mut().gathering {
-            Some(gathering) => f(&mut gathering.part.segment),
+            Some(Gathering { part, .. }) => {
+                let done = f(&mut part.segment);
+                if part.segment.buffered() >= PIECE_BYTES {
+                    part.pieces.push(Bytes::from(part.segment.drain()));
+                }
+                done
+            }
             None => Err(Error::internal("a group encodes without an open checkpoint")),
         }
     }

@@ -57,11 +57,15 @@ pub(crate) struct Group<K, N, V> {
     dirty: Vec<(u32, N)>,
     /// Entries changed in the epoch that is being encoded, from the back.
     frozen: Vec<(u32, N)>,
-    /// What has been encoded so far of that epoch.
+    /// Entries of that epoch that were encoded because they were about to change.
     encoded: Vec<u8>,
+    /// How many entries of that epoch have been encoded, here or by [`Group::encode`].
     encoded_entries: u32,
     pub(crate) entries: usize,
 }
+
+/// What finding an entry costs, in bytes that could be encoded in the same time.
+const VISIT_BYTES: usize = 64;
 
 /// The epochs a change is made in: the running one, and the one being encoded if any.
 #[derive(Clone, Copy)]
@@ -212,19 +216,26 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         std::mem::swap(&mut self.dirty, &mut self.frozen);
     }
 
-    /// Encodes up to `budget` frozen entries; returns how much budget is left.
-    pub(crate) fn encode(&mut self, epoch: Epoch, mut budget: usize) -> Result<usize> {
+    /// Encodes frozen entries of about `budget` bytes into `out`; returns how much budget is left.
+    pub(crate) fn encode(
+        &mut self,
+        epoch: Epoch,
+        mut budget: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<usize> {
         while budget > 0 {
             let Some((number, ns)) = self.frozen.pop() else { break };
-            budget -= 1;
+            let before = out.len();
+            budget = budget.saturating_sub(VISIT_BYTES);
             let Some(Some(slot)) = self.slots.get_mut(number as usize) else { continue };
             let Some(cell) = slot.spaces.get_mut(&ns) else { continue };
             // Changed again since the barrier: then it was encoded right before that change.
             if cell.changed != epoch {
                 continue;
             }
-            encode_cell(&slot.key, &ns, cell, &mut self.encoded)?;
+            encode_cell(&slot.key, &ns, cell, out)?;
             self.encoded_entries += 1;
+            budget = budget.saturating_sub(out.len() - before);
             if cell.value.is_none() {
                 self.forget(number, &ns);
             }
@@ -242,12 +253,14 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         self.frozen.is_empty()
     }
 
-    /// The encoded entries, and how many they are.
-    pub(crate) fn take_encoded(&mut self) -> (Vec<u8>, u32) {
+    /// Adds the entries that were encoded because they were about to change; how many entries were
+    /// encoded in all.
+    pub(crate) fn take_encoded(&mut self, out: &mut Vec<u8>) -> u32 {
         if self.frozen.capacity() > 1024 {
             self.frozen = Vec::new();
         }
-        (std::mem::take(&mut self.encoded), std::mem::take(&mut self.encoded_entries))
+        out.append(&mut std::mem::take(&mut self.encoded));
+        std::mem::take(&mut self.encoded_entries)
     }
 
     /// Puts back an entry read from a checkpoint.

@@ -38,8 +38,8 @@ pub trait StateTable: Send {
     fn info(&self) -> TableInfo;
     /// Ends the running epoch `closing`. Whatever changes from now on belongs to the next one.
     fn freeze(&mut self, closing: Epoch) -> Result<()>;
-    /// Encodes about `budget` entries of the frozen epoch and hands finished key groups to `sink`;
-    /// true when nothing is left.
+    /// Encodes about `budget` bytes of the frozen epoch and hands finished key groups to `sink`; true
+    /// when nothing is left.
     fn encode(&mut self, budget: usize, sink: &mut dyn BlockSink) -> Result<bool>;
     /// Puts back one block of entries; later calls win over earlier ones.
     fn load(&mut self, group: KeyGroup, block: &[u8]) -> Result<()>;
@@ -77,6 +77,8 @@ const WARM_FROM: usize = 50_000;
 struct Encoding {
     epoch: Epoch,
     next_group: usize,
+    /// The entries of that group so far; one buffer for all groups, as fresh memory is slow.
+    out: Vec<u8>,
 }
 
 impl<K: Key, N: Record + Ord, V: Record> Table<K, N, V> {
@@ -239,7 +241,7 @@ impl<K: Key, N: Record + Ord, V: Record> StateTable for Table<K, N, V> {
             )));
         }
         self.groups.iter_mut().for_each(Group::freeze);
-        self.encoding = Some(Encoding { epoch: closing, next_group: 0 });
+        self.encoding = Some(Encoding { epoch: closing, next_group: 0, out: Vec::new() });
         self.running = closing.next();
         Ok(())
     }
@@ -248,15 +250,16 @@ impl<K: Key, N: Record + Ord, V: Record> StateTable for Table<K, N, V> {
         let Some(encoding) = &mut self.encoding else { return Ok(true) };
         while let Some(group) = self.groups.get_mut(encoding.next_group) {
             if group.is_encoding() {
-                budget = group.encode(encoding.epoch, budget)?;
+                budget = group.encode(encoding.epoch, budget, &mut encoding.out)?;
                 if !group.is_encoded() {
                     return Ok(false);
                 }
-                let (bytes, entries) = group.take_encoded();
+                let entries = group.take_encoded(&mut encoding.out);
                 if entries > 0 {
                     let number = self.range.start + encoding.next_group as u16;
-                    sink.block(&self.name, KeyGroup(number), entries, &bytes);
+                    sink.block(&self.name, KeyGroup(number), entries, &encoding.out);
                 }
+                encoding.out.clear();
             }
             encoding.next_group += 1;
         }

@@ -11,8 +11,12 @@ use std::any::type_name;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use headwater_connect::{Committer, Guarantee, WriteStatus, WriterContext};
-use headwater_core::{Batch, Epoch, Error, Record, Result, SplitTag, Timed, codec};
+use headwater_connect::{
+    AttemptContext, BadRecord, Committer, Guarantee, TransactionLog, WriteStatus, WriterContext,
+};
+use headwater_core::{
+    BadRecordPolicy, Batch, Epoch, Error, Record, Result, SplitTag, Timed, codec,
+};
 use headwater_topology::erased::{AnySink, AnyWriter};
 
 /// The collector of one sink; clones share it.
@@ -158,7 +162,16 @@ impl AnySink for SinkLog {
     fn writer(&self, _cx: &WriterContext) -> Result<Box<dyn AnyWriter>> {
         Ok(Box::new(self.clone()))
     }
+    fn begin_attempt(&self, _cx: &AttemptContext) -> Result<()> {
+        Ok(())
+    }
     fn committer(&self) -> Result<Option<Box<dyn Committer>>> {
+        Ok(None)
+    }
+    fn transaction_domain(&self) -> Option<String> {
+        None
+    }
+    fn transaction_log(&self, _job: &str) -> Result<Option<Box<dyn TransactionLog>>> {
         Ok(None)
     }
 }
@@ -171,6 +184,9 @@ impl AnyWriter for SinkLog {
     }
     fn write(&mut self) -> Result<WriteStatus> {
         Ok(WriteStatus::Done)
+    }
+    fn take_refused(&mut self) -> (BadRecordPolicy, Vec<BadRecord>) {
+        (BadRecordPolicy::DeadLetter, Vec::new())
     }
     fn queued(&self) -> usize {
         0

@@ -390,6 +390,17 @@ impl Chain {
         Ok(())
     }
 
+    /// Lets sinks whose writers were blocked try again.
+    pub fn resume_sinks(&mut self) -> Result<()> {
+        for member in 0..self.members.len() {
+            if matches!(&self.members[member].body, Body::Sink(sink) if sink.is_blocked()) {
+                self.call(member, SplitTag::NONE, 0, |op, cx| op.on_processing_time(cx))?;
+                self.work_off()?;
+            }
+        }
+        Ok(())
+    }
+
     /// The input pauses: lets operators and sinks pass on what they hold.
     pub fn flush(&mut self) -> Result<()> {
         for member in 0..self.members.len() {
@@ -479,7 +490,7 @@ impl Chain {
         Ok(snapshots)
     }
 
-    /// Encodes about `budget` entries per table of the last barrier; true when all is handed over.
+    /// Encodes about `budget` bytes per table of the last barrier; true when all is handed over.
     pub fn encode(&mut self, budget: usize, segment: &mut SegmentBuilder) -> Result<bool> {
         let mut done = true;
         for m in &mut self.members {
@@ -593,6 +604,7 @@ fn build_member(init: &ChainInit<'_>, id: NodeId) -> Result<Member> {
             Body::Operator(factory(&operator).map_err(named)?)
         }
         NodeKind::Sink(sink) => Body::Sink(SinkOperator::new(
+            &node.name,
             sink.writer(&writer_context(init, &node.name)).map_err(named)?,
         )),
     };
@@ -606,7 +618,7 @@ fn dead_letters_member(init: &ChainInit<'_>) -> Result<Option<Member>> {
     let (chain, chains) = init.chain;
     cx.worker = init.worker * chains + chain;
     cx.workers = init.workers * chains;
-    let body = Body::Sink(SinkOperator::new(sink.writer(&cx)?));
+    let body = Body::Sink(SinkOperator::new(DEAD_LETTERS, sink.writer(&cx)?));
     Ok(Some(member(DEAD_LETTERS.to_owned(), body, &init.metrics[init.topology.nodes.len()])))
 }
 

@@ -1,10 +1,10 @@
 //! Sources and sinks with their record type erased, so that a topology can hold them.
 
 use headwater_connect::{
-    Committer, Discovery, Guarantee, Position, ReadBuffer, ReadStatus, Reader, Sink, Source,
-    SplitId, Wake, WriteStatus, Writer, WriterContext,
+    AttemptContext, BadRecord, Committer, Discovery, Guarantee, Position, ReadBuffer, ReadStatus,
+    Reader, Sink, Source, SplitId, TransactionLog, Wake, WriteStatus, Writer, WriterContext,
 };
-use headwater_core::{Batch, Epoch, ProcessingTime, Result, SplitTag};
+use headwater_core::{BadRecordPolicy, Batch, Epoch, ProcessingTime, Result, SplitTag};
 
 /// A [`Source`] whose record type is erased.
 pub trait AnySource: Send + Sync {
@@ -21,6 +21,12 @@ pub trait AnySource: Send + Sync {
         position: Option<&Position>,
         wake: Wake,
     ) -> Result<Box<dyn AnyReader>>;
+    /// See [`Source::first_position`].
+    fn first_position(&self) -> Option<Position>;
+    /// See [`Source::checkpointed`].
+    fn checkpointed(&self, positions: &[(SplitId, Position)]);
+    /// See [`Source::transaction_domain`].
+    fn transaction_domain(&self) -> Option<String>;
 }
 
 /// What one call of a reader gave.
@@ -28,7 +34,7 @@ pub struct Chunk {
     /// Records given.
     pub batch: Batch,
     /// Records refused.
-    pub bad: Vec<headwater_connect::BadRecord>,
+    pub bad: Vec<BadRecord>,
     /// What comes next.
     pub status: ReadStatus,
 }
@@ -65,6 +71,15 @@ impl<S: Source> AnySource for S {
     ) -> Result<Box<dyn AnyReader>> {
         Ok(Box::new(ErasedReader(Source::open(self, split, position, wake)?)))
     }
+    fn first_position(&self) -> Option<Position> {
+        Source::first_position(self)
+    }
+    fn checkpointed(&self, positions: &[(SplitId, Position)]) {
+        Source::checkpointed(self, positions);
+    }
+    fn transaction_domain(&self) -> Option<String> {
+        Source::transaction_domain(self)
+    }
 }
 
 struct ErasedReader<T>(Box<dyn Reader<T>>);
@@ -99,8 +114,14 @@ pub trait AnySink: Send + Sync {
     fn guarantee(&self) -> Guarantee;
     /// See [`Sink::writer`].
     fn writer(&self, cx: &WriterContext) -> Result<Box<dyn AnyWriter>>;
+    /// See [`Sink::begin_attempt`].
+    fn begin_attempt(&self, cx: &AttemptContext) -> Result<()>;
     /// See [`Sink::committer`].
     fn committer(&self) -> Result<Option<Box<dyn Committer>>>;
+    /// See [`Sink::transaction_domain`].
+    fn transaction_domain(&self) -> Option<String>;
+    /// See [`Sink::transaction_log`].
+    fn transaction_log(&self, job: &str) -> Result<Option<Box<dyn TransactionLog>>>;
 }
 
 /// A [`Writer`] whose record type is erased; it queues what the writer does not take.
@@ -115,6 +136,8 @@ pub trait AnyWriter: Send {
     fn flush(&mut self) -> Result<()>;
     /// See [`Writer::prepare`]; only when nothing is queued.
     fn prepare(&mut self, epoch: Epoch) -> Result<Vec<Vec<u8>>>;
+    /// See [`Writer::take_refused`].
+    fn take_refused(&mut self) -> (BadRecordPolicy, Vec<BadRecord>);
 }
 
 impl<S: Sink> AnySink for S {
@@ -129,6 +152,15 @@ impl<S: Sink> AnySink for S {
     }
     fn committer(&self) -> Result<Option<Box<dyn Committer>>> {
         Sink::committer(self)
+    }
+    fn begin_attempt(&self, cx: &AttemptContext) -> Result<()> {
+        Sink::begin_attempt(self, cx)
+    }
+    fn transaction_domain(&self) -> Option<String> {
+        Sink::transaction_domain(self)
+    }
+    fn transaction_log(&self, job: &str) -> Result<Option<Box<dyn TransactionLog>>> {
+        Sink::transaction_log(self, job)
     }
 }
 
@@ -159,5 +191,8 @@ impl<T: headwater_core::Record> AnyWriter for ErasedWriter<T> {
     }
     fn prepare(&mut self, epoch: Epoch) -> Result<Vec<Vec<u8>>> {
         self.writer.prepare(epoch)
+    }
+    fn take_refused(&mut self) -> (BadRecordPolicy, Vec<BadRecord>) {
+        self.writer.take_refused()
     }
 }

@@ -81,7 +81,7 @@ impl JobFile {
     fn create(&self, location: &Location) -> Result<bool> {
         crash_point("job.before-write");
         let bytes = Bytes::from(envelope::seal_json(KIND, FORMAT, self)?);
-        let created = location.put_if_absent(names::JOB, bytes)?;
+        let created = location.put_if_absent(names::JOB, bytes.into())?;
         crash_point("job.after-write");
         Ok(created)
     }

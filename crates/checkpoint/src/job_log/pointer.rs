@@ -4,7 +4,6 @@
 //! the search starts at number 1, which is right as long as nothing was deleted yet. A listing
 //! decides nothing; it only shows that the answer cannot be right, and then the job does not start.
 
-use bytes::Bytes;
 use headwater_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +37,7 @@ pub(crate) fn read_hint(location: &Location) -> Result<Option<u64>> {
 /// Points `latest` to a manifest that exists.
 pub(super) fn write_hint(location: &Location, seq: u64) -> Result<()> {
     let bytes = envelope::seal_json(KIND, FORMAT, &Hint { seq })?;
-    location.put(names::LATEST, Bytes::from(bytes))
+    location.put(names::LATEST, bytes.into())
 }
 
 /// Finds the newest manifest.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use headwater_core::{Epoch, Result};
+use object_store::PutPayload;
 
 use super::names;
 use crate::crash_point;
@@ -26,8 +27,8 @@ impl SegmentStore {
         SegmentStore { location, attempt, merges }
     }
 
-    /// Writes the `n`-th segment of a worker's part of an epoch; durable when it returns. May be
-    /// called again after an error, with the same arguments.
+    /// Writes the `n`-th segment of a worker's part of an epoch, given in pieces; durable when it
+    /// returns. May be called again after an error, with the same arguments.
     ///
     /// # Errors
     /// The storage's; kind `Transient` if a retry may help.
@@ -36,12 +37,12 @@ impl SegmentStore {
         epoch: Epoch,
         worker: usize,
         n: usize,
-        bytes: Bytes,
+        pieces: &[Bytes],
         meta: &SegmentMeta,
     ) -> Result<SegmentRef> {
         let path = names::segment(self.attempt, epoch, worker, n);
         crash_point("segment.before-write");
-        self.location.put(&path, bytes)?;
+        self.location.put(&path, PutPayload::from_iter(pieces.iter().cloned()))?;
         crash_point("segment.after-write");
         Ok(SegmentRef::new(path, meta, epoch))
     }

@@ -87,9 +87,14 @@ impl SegmentBuilder {
 
     /// Takes the bytes built so far, to write them out; what follows continues after them.
     pub fn drain(&mut self) -> Vec<u8> {
+        // The next piece will be about as large: growing into it would copy it over and over.
+        self.drain_into(Vec::with_capacity(self.out.len()))
+    }
+
+    fn drain_into(&mut self, next: Vec<u8>) -> Vec<u8> {
         self.hasher.update(&self.out);
         self.drained += self.out.len() as u64;
-        std::mem::take(&mut self.out)
+        std::mem::replace(&mut self.out, next)
     }
 
     /// Ends the segment; gives the bytes that were not drained, and what is known of the whole
@@ -105,7 +110,7 @@ impl SegmentBuilder {
         footer.extend(END);
         self.out.extend(index);
         self.out.extend(footer);
-        let rest = self.drain();
+        let rest = self.drain_into(Vec::new());
         let meta = SegmentMeta {
             bytes: self.drained,
             hash: format!("{:032x}", self.hasher.digest128()),

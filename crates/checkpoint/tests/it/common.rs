@@ -146,7 +146,7 @@ impl TestJob {
             .map(|worker| {
                 let range = KeyGroupRange::of_worker(worker, WORKERS, GROUPS);
                 let (bytes, meta) = segment(&all, range).finish();
-                self.log.segments().write(epoch, worker, 0, Bytes::from(bytes), &meta)
+                self.log.segments().write(epoch, worker, 0, &[Bytes::from(bytes)], &meta)
             })
             .collect()
     }

@@ -95,7 +95,7 @@ fn a_lost_hint_is_refused_once_something_was_deleted() {
     };
     location.delete("latest").unwrap();
     assert!(lost().contains("\"memory:latest\" is missing, but manifest"));
-    location.put("latest", hint.slice(..20)).unwrap();
+    location.put("latest", hint.slice(..20).into()).unwrap();
     assert!(lost().contains("latest \"memory:latest\" is damaged (bytes 0..20)"));
     let ahead = String::from_utf8(hint.to_vec()).unwrap();
     let body = ahead.replace(&job.log.newest().to_string(), "77");

@@ -63,7 +63,7 @@ proptest! {
             apply(&mut model, delta);
             let (bytes, meta) = segment(delta, KeyGroupRange::all(GROUPS)).finish();
             let epoch = Epoch(n as u64 + 1);
-            segments.push(log.segments().write(epoch, 0, 0, Bytes::from(bytes), &meta).unwrap());
+            segments.push(log.segments().write(epoch, 0, 0, &[Bytes::from(bytes)], &meta).unwrap());
         }
         let (from, to) = (from % segments.len(), to % segments.len());
         let (from, to) = (from.min(to), from.max(to) + 1);
@@ -133,7 +133,7 @@ fn a_large_merge_is_written_in_pieces() {
         let (bytes, meta) = builder.finish();
         assert!(meta.bytes > 4_000_000);
         let epoch = Epoch(n as u64 + 1);
-        run.push(job.log.segments().write(epoch, 0, 0, Bytes::from(bytes), &meta).unwrap());
+        run.push(job.log.segments().write(epoch, 0, 0, &[Bytes::from(bytes)], &meta).unwrap());
     }
     let merged = job.log.segments().merge(&run, true).unwrap().unwrap();
     assert_eq!(merged.entries, 3 * 100 * u64::from(GROUPS));
@@ -152,7 +152,7 @@ fn nothing_left_is_no_segment() {
         let delta = [(at.clone(), value)];
         let (bytes, meta) = segment(&delta, KeyGroupRange::all(GROUPS)).finish();
         let epoch = Epoch(n as u64 + 1);
-        run.push(job.log.segments().write(epoch, 0, 0, Bytes::from(bytes), &meta).unwrap());
+        run.push(job.log.segments().write(epoch, 0, 0, &[Bytes::from(bytes)], &meta).unwrap());
     }
     assert_eq!(job.log.segments().merge(&run, true).unwrap(), None);
     let kept = job.log.segments().merge(&run, false).unwrap().unwrap();
@@ -167,7 +167,7 @@ fn damage_is_found_by_a_merge() {
     let path = &job.manifest.segments[1].path;
     let mut bytes = location.get(path).unwrap().unwrap().to_vec();
     bytes[9] ^= 1;
-    location.put(path, Bytes::from(bytes)).unwrap();
+    location.put(path, bytes.into()).unwrap();
     let e = job.log.segments().merge(&job.manifest.segments, true).unwrap_err();
     assert!(e.to_string().contains(&format!("\"memory:{path}\" is damaged (bytes 8..")), "{e}");
 }

@@ -182,6 +182,8 @@ impl Job {
     /// Encodes a little; true when that completed a checkpoint.
     pub fn encode(&mut self, budget: usize) -> bool {
         let Some(open) = &mut self.open else { return false };
+        // About so many entries; a table counts in bytes.
+        let budget = budget.saturating_mul(100);
         let mut done = true;
         for worker in &mut self.workers {
             for table in worker.tables() {

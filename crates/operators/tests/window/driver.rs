@@ -210,6 +210,8 @@ impl<'a, R: Record> Cluster<'a, R> {
 
     fn encode(&mut self, budget: usize) {
         let Some(pending) = &mut self.pending else { return };
+        // About so many entries; a table counts in bytes.
+        let budget = budget.saturating_mul(100);
         let mut done = true;
         for op in &mut self.workers {
             for (number, table) in op.tables().into_iter().enumerate() {

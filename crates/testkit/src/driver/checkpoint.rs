@@ -83,7 +83,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Encodes about `budget` entries per table of a pending checkpoint; the last ones make it
+    /// Encodes about `budget` bytes per table of a pending checkpoint; the last ones make it
     /// durable.
     pub(super) fn encode(&mut self, budget: usize) -> Result<()> {
         let Some(pending) = &mut self.pending else { return Ok(()) };

@@ -28,7 +28,7 @@ pub(super) fn idle(args: &RuntimeArgs, figures: Figures) -> Result<Figures> {
         .sink("out", blackhole());
     let mut handle = start(job.build()?, config)?;
     run_for(&mut handle, Duration::from_secs(1))?;
-    // Waiting is done here at a millisecond's grain; sleeping costs nothing.
+    // Not by `run_for`, which looks at the job now and then.
     let before = process::cpu_time();
     std::thread::sleep(IDLE);
     let used = process::cpu_time().zip(before).map(|(after, before)| after - before);

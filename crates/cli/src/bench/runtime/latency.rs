@@ -93,10 +93,13 @@ pub(super) fn load(job: &mut Job, schedule: &Schedule, recorder: &Recorder, spli
         );
 }
 
-/// Waits while the job runs; an error that ends it is returned at once.
+/// Waits while the job runs; an error that ends it is returned soon.
 pub(super) fn run_for(handle: &mut JobHandle, time: Duration) -> Result<()> {
     run_until(handle, time, |_| false).map(drop)
 }
+
+/// How often a benchmark looks at its job, which costs it some time.
+const LOOK: Duration = millis(5);
 
 /// Waits until `done`, or for `most`; whether it is done.
 pub(super) fn run_until(
@@ -117,7 +120,7 @@ pub(super) fn run_until(
         if left.is_zero() {
             return Ok(false);
         }
-        std::thread::sleep(left.min(Duration::from_millis(1)));
+        std::thread::sleep(left.min(LOOK));
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use headwater::connectors::{Position, ReadBuffer, ReadStatus, Reader, Source, SplitId, Wake};
 use headwater::prelude::*;
 
-/// How soon a split is read again when nothing is due.
-const POLL: Duration = Duration::from_micros(100);
+/// How soon a split is read again when nothing is due; as often as the engine's own generator.
+const POLL: Duration = Duration::from_micros(200);
 
 /// Numbered records, dealt to splits in turn; record `n` can be read once `due() > n`.
 pub(super) struct Paced<D, M> {

@@ -1,0 +1,254 @@
+//! The producer: sends without waiting, remembers the first failure, and runs transactions.
+//!
+//! A thread serves its events all along: without that a commit waits for reports that nobody
+//! fetches. Only failures are reported; that all is sent is seen from the count of records in
+//! flight, which costs nothing per record.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use headwater_core::{Epoch, Error, Result, Wake};
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Witness, failure};
+use crate::message::Headers;
+
+/// How long a flush or a transactional call may take before its outcome counts as unknown.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A record to send.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outgoing {
+    /// Empty: the sink's own.
+    pub(crate) topic: String,
+    /// Negative: the key chooses.
+    pub(crate) partition: i32,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Headers,
+    pub(crate) timestamp: Option<i64>,
+}
+
+/// What the client tells us.
+#[derive(Clone, Default)]
+struct Reports {
+    witness: Witness,
+    failed: Arc<Mutex<Option<Error>>>,
+}
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.witness.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.witness.error(error, reason);
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, message)) = result {
+            let doing = format!("write to topic {:?}", message.topic());
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.get_or_insert_with(|| failure(&doing, error));
+        }
+    }
+}
+
+/// A producer of one attempt, shared by the writers of a sink.
+pub(crate) struct Producer {
+    raw: ThreadedProducer<Reports>,
+    reports: Reports,
+}
+
+impl Producer {
+    pub(crate) fn new(mut config: ClientConfig) -> Result<Self> {
+        config.set("enable.idempotence", "true");
+        config.set("delivery.report.only.error", "true");
+        let reports = Reports::default();
+        let raw = config
+            .create_with_context(reports.clone())
+            .map_err(|e| failure("cannot make a producer", &e))?;
+        Ok(Producer { raw, reports })
+    }
+
+    /// Hands a record to the client; false if its queue is full.
+    pub(crate) fn send(&self, topic: &str, record: &Outgoing) -> Result<bool> {
+        let topic = if record.topic.is_empty() { topic } else { &record.topic };
+        let mut out: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
+        out.key = record.key.as_deref();
+        out.payload = record.value.as_deref();
+        out.partition = (record.partition >= 0).then_some(record.partition);
+        out.timestamp = record.timestamp;
+        if !record.headers.is_empty() {
+            let all = record.headers.iter();
+            out.headers = Some(all.fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header { key, value: value.as_ref() })
+            }));
+        }
+        match self.raw.send(out) {
+            Ok(()) => Ok(true),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(false),
+            Err((error, _)) => Err(failure(&format!("write to topic {topic:?}"), &error)),
+        }
+    }
+
+    /// Like [`Producer::send`], but waits while the queue is full.
+    pub(crate) fn send_waiting(&self, topic: &str, record: &Outgoing) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while !self.send(topic, record)? {
+            self.check()?;
+            if Instant::now() > until {
+                return Err(Error::transient(format!("kafka: topic {topic:?} takes no records")));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// The first failure of a record, once.
+    pub(crate) fn check(&self) -> Result<()> {
+        let failed = self.reports.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Waits until the brokers have acknowledged all that was sent.
+    pub(crate) fn wait_sent(&self) -> Result<()> {
+        let began = Instant::now();
+        let mut pause = Duration::from_micros(50);
+        while self.raw.in_flight_count() > 0 {
+            self.check()?;
+            if began.elapsed() > PATIENCE {
+                let said = self.reports.witness.last().unwrap_or_default();
+                return Err(Error::transient(format!(
+                    "kafka: records were not acknowledged within {} s: {said}",
+                    PATIENCE.as_secs()
+                )));
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 5 / 4).min(Duration::from_millis(1));
+        }
+        self.check()
+    }
+
+    /// Fences older producers of this transactional id, and waits until their last transaction has
+    /// ended one way or the other.
+    pub(crate) fn init_transactions(&self) -> Result<()> {
+        self.raw.init_transactions(PATIENCE).map_err(|e| failure("start transactions", &e))
+    }
+
+    fn begin(&self) -> Result<()> {
+        self.raw.begin_transaction().map_err(|e| failure("begin a transaction", &e))
+    }
+
+    fn commit(&self) -> Result<()> {
+        self.raw.commit_transaction(PATIENCE).map_err(|e| failure("commit a transaction", &e))
+    }
+}
+
+/// The transactions of a sink (or of all sinks of a job), one per epoch, in one attempt.
+///
+/// Writers send while their epoch is open; [`Transactions::commit`] runs when all of them have
+/// closed it, and then opens the next one.
+pub(crate) struct Transactions {
+    config: ClientConfig,
+    producer: Mutex<Arc<Producer>>,
+    /// The epoch whose transaction takes records; 0 while none does.
+    open: AtomicU64,
+    /// The first epoch that was opened; 0 before.
+    first: AtomicU64,
+    wakes: Mutex<Vec<Wake>>,
+}
+
+impl Transactions {
+    /// Starts a producer and fences older ones.
+    pub(crate) fn start(config: ClientConfig) -> Result<Self> {
+        let producer = Producer::new(config.clone())?;
+        producer.init_transactions()?;
+        Ok(Transactions {
+            config,
+            producer: Mutex::new(Arc::new(producer)),
+            open: AtomicU64::new(0),
+            first: AtomicU64::new(0),
+            wakes: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Has this woken when the next epoch is opened.
+    pub(crate) fn wake_with(&self, wake: Wake) {
+        self.wakes.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
+    }
+
+    /// The epoch that a writer's first records belong to; none before it is opened.
+    pub(crate) fn first_epoch(&self) -> Option<Epoch> {
+        let first = self.first.load(Ordering::Acquire);
+        (first > 0).then_some(Epoch(first))
+    }
+
+    /// The producer, if the epoch's transaction takes records.
+    pub(crate) fn producer_in(&self, epoch: Epoch) -> Option<Arc<Producer>> {
+        (self.open.load(Ordering::Acquire) == epoch.0).then(|| self.producer())
+    }
+
+    pub(crate) fn producer(&self) -> Arc<Producer> {
+        Arc::clone(&self.producer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens the transaction of an epoch.
+    pub(crate) fn open(&self, epoch: Epoch) -> Result<()> {
+        self.producer().begin()?;
+        self.skip_to(epoch);
+        Ok(())
+    }
+
+    /// Goes on in the same, empty transaction in the next epoch.
+    pub(crate) fn skip(&self, epoch: Epoch) {
+        self.skip_to(epoch.next());
+    }
+
+    fn skip_to(&self, epoch: Epoch) {
+        let _ = self.first.compare_exchange(0, epoch.0, Ordering::AcqRel, Ordering::Relaxed);
+        self.open.store(epoch.0, Ordering::Release);
+        for wake in self.wakes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            wake.wake();
+        }
+    }
+
+    /// Commits the open transaction and opens that of the next epoch.
+    pub(crate) fn commit(&self, epoch: Epoch) -> Result<()> {
+        self.open.store(0, Ordering::Release);
+        let producer = self.producer();
+        producer.wait_sent()?;
+        producer.commit()?;
+        self.open(epoch.next())
+    }
+
+    /// Sends and commits what writers have no part in, between two open epochs.
+    pub(crate) fn alone(&self, send: impl FnOnce(&Producer) -> Result<()>) -> Result<()> {
+        let producer = self.producer();
+        producer.begin()?;
+        send(&producer)?;
+        producer.wait_sent()?;
+        producer.commit()
+    }
+
+    /// Drops the producer, whose transaction is in an unknown state, and starts another one: when
+    /// this returns that transaction has ended, one way or the other.
+    pub(crate) fn replace(&self) -> Result<()> {
+        self.open.store(0, Ordering::Release);
+        let producer = Producer::new(self.config.clone())?;
+        producer.init_transactions()?;
+        *self.producer.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(producer);
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! Reads one partition out of the client's queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headwater_connect::{Position, ReadBuffer, ReadStatus, Reader};
+use headwater_core::{Error, EventTime, Record, Result, Wake};
+use headwater_formats::Readiness;
+use rdkafka::Message;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedMessage;
+
+use super::client::SourceClient;
+use super::decode::{Decode, View, headers_of, view};
+use super::offsets::{Place, gap};
+use crate::failure::{Witness, failure};
+
+/// See the module documentation.
+pub(crate) struct PartitionReader<T> {
+    topic: String,
+    partition: i32,
+    place: Place,
+    /// Before the client, which must outlive it; taken out only within a call.
+    queue: Option<PartitionQueue<Witness>>,
+    /// A message whose format has to fetch something first.
+    held: Option<OwnedMessage>,
+    decode: Arc<dyn Decode<T>>,
+    wake: Wake,
+    /// Owned by its readers: the fetching ends with the last of them.
+    client: Arc<SourceClient>,
+}
+
+impl<T: Record> PartitionReader<T> {
+    pub(crate) fn new(
+        topic: String,
+        partition: i32,
+        place: Place,
+        queue: PartitionQueue<Witness>,
+        decode: Arc<dyn Decode<T>>,
+        wake: Wake,
+        client: Arc<SourceClient>,
+    ) -> Self {
+        PartitionReader {
+            topic,
+            partition,
+            place,
+            queue: Some(queue),
+            held: None,
+            decode,
+            wake,
+            client,
+        }
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.place.end.is_some_and(|end| self.place.next >= end)
+    }
+
+    /// Gives or refuses the message; false if its format has to fetch something first.
+    fn take(&mut self, message: &View<'_>, buffer: &mut ReadBuffer<T>) -> Result<bool> {
+        if self.decode.ready(message, &self.wake)? == Readiness::Later {
+            return Ok(false);
+        }
+        match self.decode.decode(message) {
+            Ok(value) => {
+                let time = message.timestamp.millis().map_or(EventTime::MIN, EventTime);
+                buffer.push_at(time, value);
+            }
+            Err(refused) => {
+                let place = format!("offset {}", message.offset);
+                buffer.refuse(message.value.unwrap_or_default(), place, refused);
+            }
+        }
+        self.place.next = message.offset + 1;
+        Ok(true)
+    }
+
+    fn take_held(&mut self, buffer: &mut ReadBuffer<T>) -> Result<bool> {
+        let Some(held) = self.held.take() else { return Ok(true) };
+        let taken = self.take(&view(&held, &|| headers_of(&held)), buffer)?;
+        if !taken {
+            self.held = Some(held);
+        }
+        Ok(taken)
+    }
+
+    /// Takes the next message; a status if there is a reason to stop.
+    fn take_next(
+        &mut self,
+        queue: &PartitionQueue<Witness>,
+        buffer: &mut ReadBuffer<T>,
+    ) -> Result<Option<ReadStatus>> {
+        match queue.poll(Duration::ZERO) {
+            None => Ok(Some(ReadStatus::Idle)),
+            Some(Ok(message)) => {
+                if self.place.end.is_some_and(|end| message.offset() >= end) {
+                    return Ok(Some(ReadStatus::End));
+                }
+                if !self.take(&view(&message, &|| headers_of(&message)), buffer)? {
+                    self.held = Some(message.detach());
+                    return Ok(Some(ReadStatus::Idle));
+                }
+                Ok(None)
+            }
+            // All that the log had is read; its last offsets may be of markers and aborted records.
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                Ok(self.place.end.is_some().then_some(ReadStatus::End))
+            }
+            Some(Err(error)) => self.on_error(&error).map(|()| None),
+        }
+    }
+
+    /// What a report of the client in place of a record means.
+    fn on_error(&self, error: &KafkaError) -> Result<()> {
+        use RDKafkaErrorCode as C;
+        let partition = format!("topic {:?}, partition {}", self.topic, self.partition);
+        match error.rdkafka_error_code() {
+            // The client says so again and again while it reconnects.
+            Some(
+                C::BrokerTransportFailure
+                | C::AllBrokersDown
+                | C::OperationTimedOut
+                | C::NotLeaderForPartition
+                | C::LeaderNotAvailable
+                | C::Resolve,
+            ) => {
+                tracing::warn!("{partition}: {error}; trying again");
+                Ok(())
+            }
+            Some(C::OffsetOutOfRange | C::AutoOffsetReset) => {
+                let known = self.client.watermarks(&self.topic, self.partition)?;
+                Err(gap(&self.topic, self.partition, self.place.next, known.0, known.1))
+            }
+            Some(C::UnknownTopicOrPartition | C::UnknownPartition | C::UnknownTopic) => {
+                let next = self.place.next;
+                Err(Error::state(format!("{partition} is gone; our position is offset {next}"))
+                    .hint("make the topic again or start the job anew"))
+            }
+            _ => Err(failure(&partition, error)),
+        }
+    }
+}
+
+impl<T: Record> Reader<T> for PartitionReader<T> {
+    fn read(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus> {
+        if !self.take_held(buffer)? {
+            return Ok(ReadStatus::Idle);
+        }
+        while buffer.room() > 0 {
+            if self.is_at_end() {
+                return Ok(ReadStatus::End);
+            }
+            // The queue is taken out for the call, as the message borrows it.
+            let Some(queue) = self.queue.take() else { return Ok(ReadStatus::Idle) };
+            let outcome = self.take_next(&queue, buffer);
+            self.queue = Some(queue);
+            if let Some(status) = outcome? {
+                return Ok(status);
+            }
+        }
+        Ok(if self.is_at_end() { ReadStatus::End } else { ReadStatus::Ready })
+    }
+
+    fn position(&self) -> Position {
+        self.place.position()
+    }
+}

@@ -1,0 +1,5 @@
+//! The Kafka source and sink against a real broker, in whole jobs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod jobs;
+mod support;
