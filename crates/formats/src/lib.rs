@@ -36,12 +36,16 @@
 
 pub mod bytes;
 pub mod contract;
+pub mod csv;
+pub mod debezium;
 pub mod json;
 pub mod limits;
 pub mod string;
 
 pub use bytes::{Bytes, bytes};
 pub use contract::{Deserializer, Readiness, Refused, Serializer};
+pub use csv::{Csv, csv};
+pub use debezium::{DebeziumJson, debezium_json};
 pub use json::{Json, json};
 pub use limits::Limits;
 pub use string::{Utf8, string};

@@ -1,5 +1,10 @@
 //! Formats from the outside: what they take, what they refuse and why, and that no bytes break them.
 
+// Helpers of tests may panic as tests do; clippy knows that only of `#[test]` functions.
+#![allow(clippy::unwrap_used)]
+
+mod csv;
+mod debezium;
 mod hostile;
 mod json;
 mod text;
