@@ -3,8 +3,13 @@
 // Helpers of tests may panic as tests do; clippy knows that only of `#[test]` functions.
 #![allow(clippy::unwrap_used)]
 
+mod avro;
 mod csv;
 mod debezium;
 mod hostile;
 mod json;
+#[cfg(feature = "registry")]
+mod registry;
+#[cfg(feature = "registry")]
+mod stand_in;
 mod text;
