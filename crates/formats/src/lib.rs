@@ -41,6 +41,8 @@ pub mod csv;
 pub mod debezium;
 pub mod json;
 pub mod limits;
+#[cfg(feature = "protobuf")]
+pub mod protobuf;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod string;
@@ -57,6 +59,12 @@ pub use csv::{Csv, csv};
 pub use debezium::{DebeziumJson, debezium_json};
 pub use json::{Json, json};
 pub use limits::Limits;
+#[cfg(feature = "protobuf")]
+pub use protobuf::{Protobuf, ProtobufJson, protobuf, protobuf_json};
+#[cfg(all(feature = "protobuf", feature = "registry"))]
+pub use protobuf::{
+    RegisteredProtobuf, RegisteredProtobufJson, registered_protobuf, registered_protobuf_json,
+};
 #[cfg(feature = "registry")]
 pub use registry::{Registration, Registry};
 pub use string::{Utf8, string};

@@ -8,6 +8,10 @@ mod csv;
 mod debezium;
 mod hostile;
 mod json;
+#[cfg(feature = "protobuf")]
+mod protobuf;
+#[cfg(all(feature = "protobuf", feature = "registry"))]
+mod registered_protobuf;
 #[cfg(feature = "registry")]
 mod registry;
 #[cfg(feature = "registry")]

@@ -14,7 +14,7 @@ use crate::hostile::survives;
 use crate::stand_in::StandIn;
 
 /// A registry that nobody waits long for.
-fn registry(server: &StandIn) -> Registry {
+pub fn registry(server: &StandIn) -> Registry {
     Registry::new(&server.url).give_up_after(Duration::from_millis(500))
 }
 
@@ -23,12 +23,12 @@ fn wake() -> (Wake, Receiver<()>) {
     (Wake::new(move || woken.send(()).unwrap()), waiting)
 }
 
-fn framed(id: u32, record: &[u8]) -> Vec<u8> {
+pub fn framed(id: u32, record: &[u8]) -> Vec<u8> {
     [&[0], &id.to_be_bytes()[..], record].concat()
 }
 
 /// Asks until the answer is there, as a connector does; how often it was told to come again.
-fn wait<T>(format: &impl Deserializer<T>, message: &[u8]) -> headwater_core::Result<usize> {
+pub fn wait<T>(format: &impl Deserializer<T>, message: &[u8]) -> headwater_core::Result<usize> {
     let (wake, waiting) = wake();
     for times in 0.. {
         match format.ready(message, &wake)? {
