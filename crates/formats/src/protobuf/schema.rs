@@ -59,7 +59,7 @@ impl Schema {
     pub(super) fn message_at(&self, indexes: &[usize]) -> Option<MessageDescriptor> {
         let (first, rest) = indexes.split_first()?;
         let outermost = self.0.messages().nth(*first)?;
-        rest.iter().try_fold(outermost, |message, index| message.child_messages().nth(*index))
+        rest.iter().try_fold(outermost, |message, index| inner_messages(&message).nth(*index))
     }
 
     /// The path to a message of this schema.
@@ -68,11 +68,18 @@ impl Schema {
         let mut path = Vec::new();
         let mut inner = message.clone();
         while let Some(outer) = inner.parent_message() {
-            path.push(outer.child_messages().position(|m| m == inner).unwrap_or_default());
+            path.push(inner_messages(&outer).position(|m| m == inner).unwrap_or_default());
             inner = outer;
         }
         path.push(self.0.messages().position(|m| m == inner).unwrap_or_default());
         path.reverse();
         path
     }
+}
+
+/// The messages written within another. The entries of its maps are messages, too, but only to the
+/// compiler: indexes do not count them.
+#[cfg(feature = "registry")]
+fn inner_messages(message: &MessageDescriptor) -> impl Iterator<Item = MessageDescriptor> {
+    message.child_messages().filter(|inner| !inner.is_map_entry())
 }

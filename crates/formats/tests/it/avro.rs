@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::types::Value as Theirs;
+use apache_avro::writer::datum::GenericDatumWriter;
 use headwater_core::ErrorKind;
 use headwater_formats::{Deserializer, Limits, Serializer, avro};
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -115,21 +119,57 @@ fn a_typed_record_comes_back() {
     assert_eq!(encode(ORDER, &value), bytes);
 }
 
-#[test]
-fn we_agree_with_the_library_of_the_field() {
-    use apache_avro::reader::datum::GenericDatumReader;
-    use apache_avro::types::Value as Theirs;
-    use apache_avro::writer::datum::GenericDatumWriter;
-    let schema = apache_avro::Schema::parse_str(ORDER).unwrap();
-    let bytes = encode(ORDER, &order());
-    let reader = GenericDatumReader::builder(&schema).build().unwrap();
-    let theirs = reader.read_value(&mut &bytes[..]).unwrap();
-    let Theirs::Record(fields) = &theirs else { panic!("{theirs:?}") };
-    assert_eq!(fields[0], ("id".into(), Theirs::Long(7)));
-    assert_eq!(fields[9], ("state".into(), Theirs::Enum(1, "Sent".into())));
-    let writer = GenericDatumWriter::builder(&schema).build().unwrap();
-    let written = writer.write_value_to_vec(theirs).unwrap();
-    assert_eq!(avro::<Order>(ORDER).deserialize(&written), Ok(order()));
+fn some_order() -> impl Strategy<Value = Order> {
+    let payment = prop_oneof![
+        Just(None),
+        ".*".prop_map(|number| Some(Payment::Card { number })),
+        (0..u64::MAX / 2).prop_map(|account| Some(Payment::Account(account))),
+    ];
+    let first = (any::<u32>(), any::<u8>(), any::<f32>(), any::<bool>());
+    let texts = (proptest::option::of(".*"), proptest::collection::vec(".*", 0..5));
+    let rest = (proptest::collection::vec(any::<u8>(), 0..99), any::<[u8; 4]>(), any::<i64>());
+    let leaf = (first, texts, rest, payment).prop_map(|(first, texts, rest, payment)| {
+        let cents = rest.2 / 100;
+        Order {
+            id: u64::from(first.0) << 20,
+            count: first.1,
+            price: first.2.into(),
+            paid: first.3,
+            sizes: texts.1.iter().map(|tag| (tag.clone(), first.2)).collect(),
+            note: texts.0,
+            tags: texts.1,
+            raw: rest.0,
+            hash: rest.1,
+            total: format!("{cents}.{:02}", rest.2.unsigned_abs() % 100),
+            state: if first.3 { State::New } else { State::Sent },
+            payment,
+            parent: None,
+        }
+    });
+    let recursive = |inner: BoxedStrategy<Order>| {
+        (inner.clone(), inner)
+            .prop_map(|(parent, order)| Order { parent: Some(Box::new(parent)), ..order })
+    };
+    leaf.prop_recursive(3, 4, 1, recursive)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    /// What we write the library of the field reads and writes again, and we read that.
+    #[test]
+    fn we_agree_with_the_library_of_the_field(order in some_order()) {
+        let schema = apache_avro::Schema::parse_str(ORDER).unwrap();
+        let bytes = encode(ORDER, &order);
+        let reader = GenericDatumReader::builder(&schema).build().unwrap();
+        let theirs = reader.read_value(&mut &bytes[..]).unwrap();
+        let Theirs::Record(fields) = &theirs else { panic!("{theirs:?}") };
+        let id = i64::try_from(order.id).unwrap();
+        prop_assert_eq!(&fields[0], &("id".to_owned(), Theirs::Long(id)));
+        let writer = GenericDatumWriter::builder(&schema).build().unwrap();
+        let written = writer.write_value_to_vec(theirs).unwrap();
+        prop_assert_eq!(avro::<Order>(ORDER).deserialize(&written), Ok(order));
+    }
 }
 
 #[test]

@@ -74,6 +74,8 @@ fn any_bytes_are_survived() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     #[test]
     fn any_row_comes_back(sensor in ".*", value in proptest::option::of(any::<i32>()), ok: bool) {
         let row = Reading { sensor, value: value.map(f64::from), ok };

@@ -78,6 +78,14 @@ fn nesting_and_size_are_limited() {
 }
 
 #[test]
+fn reasons_are_short_whatever_they_quote() {
+    let reason = refused::<Bid>(format!("{{\"auction\":\"{}\"}}", "ä".repeat(1 << 20)).as_bytes());
+    assert!(reason.starts_with("json: invalid type: string \"ää"), "{reason}");
+    assert!(reason.ends_with("ä\", expected u64 at line 1 column 2097165"), "{reason}");
+    assert!(reason.contains("ä … ä") && reason.len() < 1010, "{}", reason.len());
+}
+
+#[test]
 fn a_record_that_json_cannot_hold_is_an_error_of_that_record() {
     type Pairs = std::collections::BTreeMap<(u8, u8), u8>;
     let error = json::<Pairs>().serialize(&Pairs::from([((1, 2), 3)]), &mut Vec::new());

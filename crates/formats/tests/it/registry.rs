@@ -176,6 +176,20 @@ fn credentials_are_sent_and_never_shown() {
 }
 
 #[test]
+fn only_trusted_certificates_are_talked_to() {
+    let (server, pem) = StandIn::start_tls();
+    let trusting = registry(&server).trust(pem).basic_auth("user", "open sesame");
+    Deserializer::validate(&registered_avro::<i32>(&trusting)).unwrap();
+    assert_eq!(server.requests(), ["GET /schemas/ids/1"]);
+    let strangers = [registry(&server), registry(&server).trust(StandIn::start_tls().1)];
+    for stranger in strangers {
+        let error = Deserializer::validate(&registered_avro::<i32>(&stranger)).unwrap_err();
+        assert!(error.to_string().contains("certificate"), "{error}");
+    }
+    assert_eq!(server.requests().len(), 1, "nothing was said to an unknown server");
+}
+
+#[test]
 fn what_is_no_registry_is_found_before_the_job_starts() {
     let server = StandIn::start();
     let validate = |registry: &Registry| {

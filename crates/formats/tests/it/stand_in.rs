@@ -14,6 +14,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 #[derive(Default)]
@@ -36,8 +38,31 @@ pub struct StandIn {
 
 impl StandIn {
     pub fn start() -> Self {
+        StandIn::serving("http", serve)
+    }
+
+    /// With TLS; also gives the certificate, which nobody else has signed.
+    pub fn start_tls() -> (Self, String) {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let config = Arc::new(config);
+        let server = StandIn::serving("https", move |stream, state| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            serve(StreamOwned::new(connection, stream), state)
+        });
+        (server, made.cert.pem())
+    }
+
+    fn serving(
+        scheme: &str,
+        serve: impl Fn(TcpStream, &Mutex<State>) -> std::io::Result<()> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let server = StandIn { url, state: Arc::default() };
         let state = Arc::clone(&server.state);
         thread::spawn(move || {
@@ -70,8 +95,8 @@ impl StandIn {
     }
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+fn serve(stream: impl Read + Write, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
     let (mut first, mut authorization, mut length) = (String::new(), None, 0);
     reader.read_line(&mut first)?;
     loop {
@@ -88,11 +113,13 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     reader.read_exact(&mut body)?;
     let request = first.rsplit_once(' ').unwrap_or_default().0;
     let (status, answer) = answer(&mut state.lock().unwrap(), request, authorization, &body);
+    let stream = reader.get_mut();
     write!(
         stream,
         "HTTP/1.1 {status} Status\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
         answer.len()
-    )
+    )?;
+    stream.flush()
 }
 
 fn answer(
