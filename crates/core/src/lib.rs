@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod block;
+pub mod changelog;
 pub mod clock;
 pub mod codec;
 pub mod dead_letter;
@@ -20,6 +21,7 @@ pub mod time;
 pub mod wake;
 
 pub use batch::{AnyBatch, Batch, SplitTag};
+pub use changelog::{Change, ChangeEvent, RowKind};
 pub use clock::{Clock, ManualClock};
 pub use dead_letter::{BadRecordPolicy, DeadLetter};
 pub use error::{Error, ErrorKind, Result};

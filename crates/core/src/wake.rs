@@ -17,6 +17,11 @@ impl Wake {
         Wake::new(|| {})
     }
 
+    /// Whether both wake the same owner: one is a clone of the other.
+    pub fn is_same(&self, other: &Wake) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Wakes the owner.
     pub fn wake(&self) {
         (self.0)();

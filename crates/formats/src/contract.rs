@@ -87,9 +87,20 @@ pub trait Serializer<T>: Send + Sync + 'static {
 pub struct Refused(String);
 
 impl Refused {
-    /// Refuses for this reason.
+    /// How much of a long reason's beginning is kept: decoders quote what they did not expect.
+    const HEAD_BYTES: usize = 800;
+    /// How much of its end.
+    const TAIL_BYTES: usize = 200;
+
+    /// Refuses for this reason; the middle of a long one is cut out.
     pub fn new(reason: impl Into<String>) -> Self {
-        Refused(reason.into())
+        let reason = reason.into();
+        if reason.len() > Self::HEAD_BYTES + Self::TAIL_BYTES {
+            let head = &reason[..reason.floor_char_boundary(Self::HEAD_BYTES)];
+            let tail = &reason[reason.ceil_char_boundary(reason.len() - Self::TAIL_BYTES)..];
+            return Refused(format!("{head} … {tail}"));
+        }
+        Refused(reason)
     }
 }
 

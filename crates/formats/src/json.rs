@@ -3,8 +3,8 @@
 //! A thin layer over `serde_json`, which is safe on hostile input: it refuses text nested deeper
 //! than 128 levels (its own limit, so [`Limits`] has none for JSON), invalid UTF-8 in texts, what
 //! follows the value, and, for structs, duplicate keys. In a `Value` the last of equal keys wins
-//! and a message may take up to some thirty times its size in memory (`[0,0,0,…]`). Integers that
-//! fit no 64 bits become floats in a `Value` and are refused for an integer field.
+//! and a message may take up to a hundred times its size in memory (`[{"":0},{"":0},…]`). Integers
+//! that fit no 64 bits become floats in a `Value` and are refused for an integer field.
 
 use std::marker::PhantomData;
 

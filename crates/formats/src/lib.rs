@@ -34,14 +34,37 @@
 //! assert_eq!(refused.to_string(), "json: expected `:` at line 1 column 7");
 //! ```
 
+pub mod avro;
 pub mod bytes;
 pub mod contract;
+pub mod csv;
+pub mod debezium;
 pub mod json;
 pub mod limits;
+#[cfg(feature = "protobuf")]
+pub mod protobuf;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod string;
 
+#[cfg(feature = "registry")]
+mod wire;
+
+pub use avro::{Avro, avro};
+#[cfg(feature = "registry")]
+pub use avro::{RegisteredAvro, registered_avro};
 pub use bytes::{Bytes, bytes};
 pub use contract::{Deserializer, Readiness, Refused, Serializer};
+pub use csv::{Csv, csv};
+pub use debezium::{DebeziumJson, debezium_json};
 pub use json::{Json, json};
 pub use limits::Limits;
+#[cfg(feature = "protobuf")]
+pub use protobuf::{Protobuf, ProtobufJson, protobuf, protobuf_json};
+#[cfg(all(feature = "protobuf", feature = "registry"))]
+pub use protobuf::{
+    RegisteredProtobuf, RegisteredProtobufJson, registered_protobuf, registered_protobuf_json,
+};
+#[cfg(feature = "registry")]
+pub use registry::{Registration, Registry};
 pub use string::{Utf8, string};

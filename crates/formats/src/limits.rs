@@ -12,11 +12,15 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Levels of nesting: 64. JSON has the parser's own 128.
     pub nesting: usize,
+    /// Bytes of one schema's text: 1 MiB.
+    pub schema_bytes: usize,
+    /// Schemas of one registry: 10,000.
+    pub schemas: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { message_bytes: 16 << 20, nesting: 64 }
+        Limits { message_bytes: 16 << 20, nesting: 64, schema_bytes: 1 << 20, schemas: 10_000 }
     }
 }
 

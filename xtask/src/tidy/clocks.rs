@@ -11,6 +11,7 @@ const CRATES: &[&str] = &["runtime", "headwater", "cli", "chaos", "services", "x
 const FILES: &[(&str, &str)] = &[
     ("crates/topology/src/chain.rs", "time at work of an operator, for metrics only"),
     ("crates/files/src/sink/writer.rs", "age of a part: how output is cut, never what is in it"),
+    ("crates/formats/src/registry/client.rs", "how long a registry is waited for and believed"),
     ("crates/connect/src/conformance/sinks.rs", "how long a suite waits for a connector"),
     ("crates/connect/src/conformance/remote.rs", "how long a suite waits for a connector"),
 ];

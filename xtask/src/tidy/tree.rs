@@ -52,8 +52,8 @@ pub struct Tree {
 }
 
 const SKIPPED_FOLDERS: &[&str] = &["target", ".git", "dead-letters"];
-/// Written by a tool.
-const SKIPPED_FILES: &[&str] = &["Cargo.lock"];
+/// Written by a tool; `.git` is a file in a second work tree.
+const SKIPPED_FILES: &[&str] = &["Cargo.lock", ".git"];
 
 impl Tree {
     /// Reads the checkout.

@@ -58,7 +58,9 @@ pub fn survives<T>(format: &impl Deserializer<T>, name: &str, good: &[&[u8]]) {
         assert!(format.deserialize(good).is_ok(), "{name} must take what it is mutated from");
     }
     let bytes = hostile(good.iter().map(|good| good.to_vec()).collect());
-    proptest!(ProptestConfig::with_cases(512), |(bytes in bytes)| {
+    let config =
+        ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(bytes in bytes)| {
         if let Err(refused) = format.deserialize(&bytes) {
             prop_assert!(refused.to_string().starts_with(name), "{refused}");
         }

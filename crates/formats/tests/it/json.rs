@@ -17,7 +17,7 @@ struct Bid {
 }
 
 fn refused<T: serde::de::DeserializeOwned + 'static>(bytes: &[u8]) -> String {
-    json::<T>().deserialize(bytes).err().expect("must be refused").to_string()
+    json::<T>().deserialize(bytes).err().unwrap().to_string()
 }
 
 #[test]
@@ -75,6 +75,14 @@ fn nesting_and_size_are_limited() {
     assert!(short.deserialize(b"1234").is_ok());
     let reason = short.deserialize(b"12345").unwrap_err().to_string();
     assert_eq!(reason, "json: message of 5 bytes, 4 bytes are allowed");
+}
+
+#[test]
+fn reasons_are_short_whatever_they_quote() {
+    let reason = refused::<Bid>(format!("{{\"auction\":\"{}\"}}", "ä".repeat(1 << 20)).as_bytes());
+    assert!(reason.starts_with("json: invalid type: string \"ää"), "{reason}");
+    assert!(reason.ends_with("ä\", expected u64 at line 1 column 2097165"), "{reason}");
+    assert!(reason.contains("ä … ä") && reason.len() < 1010, "{}", reason.len());
 }
 
 #[test]
