@@ -133,6 +133,24 @@ impl<P> Protocol<P> {
         self.closed
     }
 
+    /// When a tick will decide something, as far as is known now; before that none is needed.
+    pub fn due(&self) -> Option<ProcessingTime> {
+        if self.now.is_none() {
+            return Some(ProcessingTime(i64::MIN));
+        }
+        match self.phase {
+            Phase::Idle => {
+                let due = self.due.map(|due| due.max(self.pause_until));
+                let asked = self.asked || self.end.is_some();
+                let due = if asked { Some(self.retry_at) } else { due };
+                due.map(|due| due.max(self.retry_at))
+            }
+            Phase::Collecting { deadline } => deadline,
+            Phase::WriteAgain | Phase::CommitAgain => Some(self.retry_at),
+            Phase::Writing | Phase::Committing | Phase::Over => None,
+        }
+    }
+
     /// How many checkpoints in a row have failed.
     pub fn consecutive_failures(&self) -> u32 {
         self.failures

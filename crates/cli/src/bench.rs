@@ -3,6 +3,7 @@
 //! ```text
 //! headwater bench nexmark --query q5      a query of the Nexmark suite, in process
 //! headwater bench runtime --case latency  one property of the runtime
+//! headwater bench kafka drain --job map   Kafka to Kafka, with a real broker
 //! ```
 //!
 //! Each figure is of one run in a process of its own, so that memory and CPU time are those of the
@@ -10,6 +11,7 @@
 //!
 //! What this does not do: compare with other systems; docs/performance.md does.
 
+mod kafka;
 mod measure;
 mod nexmark;
 mod process;
@@ -36,6 +38,8 @@ enum BenchCommand {
     Nexmark(nexmark::NexmarkArgs),
     /// Measure throughput, latency and cost of the runtime
     Runtime(runtime::RuntimeArgs),
+    /// Measure jobs from Kafka to Kafka, with a real broker
+    Kafka(kafka::KafkaArgs),
 }
 
 /// Runs what the arguments ask for and prints the figures to stdout.
@@ -46,6 +50,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match &args.command {
         BenchCommand::Nexmark(args) => nexmark::run(args),
         BenchCommand::Runtime(args) => runtime::run(args),
+        BenchCommand::Kafka(args) => kafka::run(args),
     }
 }
 

@@ -122,6 +122,12 @@ impl ClientContext for Witness {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is news for its reader, who gets it too.
+        if matches!(error, KafkaError::PartitionEOF(_))
+            || error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
+        {
+            return;
+        }
         self.keep(reason);
         tracing::warn!(target: "headwater_kafka::client", "{error}: {reason}");
     }

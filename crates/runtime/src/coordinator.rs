@@ -27,6 +27,10 @@ use crate::source_driver::SourceDriver;
 use crate::uploads::{DurablePart, Uploads};
 use crate::worker_part::Report;
 
+/// How long the coordinator waits at least, and at most, before it looks at the clock again.
+const SHORTEST_WAIT: Duration = Duration::from_micros(200);
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
 /// How an attempt ended, when it did not fail.
 pub(crate) enum Ended {
     Outcome(Outcome),
@@ -56,7 +60,6 @@ pub(crate) struct Coordinator {
     pub(crate) topology: Vec<String>,
     pub(crate) states: Vec<StateInfo>,
     pub(crate) segments: Vec<SegmentRef>,
-    pub(crate) tick: Duration,
     pub(crate) finished_workers: usize,
     pub(crate) uploads: Uploads,
     /// Bytes of changes in the last transaction.
@@ -107,7 +110,7 @@ impl Coordinator {
                 recv(self.uploads.receiver) -> uploaded => if let Ok(uploaded) = uploaded {
                     events.push(self.uploads.ended(uploaded));
                 },
-                default(self.tick) => {}
+                default(self.wait()) => {}
             }
             self.uploads.retry(&mut events);
             self.take_merge();
@@ -116,6 +119,13 @@ impl Coordinator {
                 return Ok(ended);
             }
         }
+    }
+
+    /// How long nothing needs to be decided: until the next epoch is due, or a little while.
+    fn wait(&self) -> Duration {
+        let now = self.shared.clock.now();
+        let left = self.protocol.due().map(|due| due.0.saturating_sub(now.0).max(0) as u64);
+        left.map_or(LONGEST_WAIT, Duration::from_millis).clamp(SHORTEST_WAIT, LONGEST_WAIT)
     }
 
     fn handle(&mut self, events: Vec<Event<DurablePart>>) -> Result<Option<Ended>> {

@@ -5,12 +5,14 @@
 //! be milliseconds long. A *base*, an ordinary checkpoint, is written now and then on a thread
 //! beside, so that a restore has few changes to read from the system's log.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 use headwater_checkpoint::{
-    BlockFilter, JobLog, Manifest, Restored, SegmentBuilder, SegmentReader, plan_merge,
+    BlockFilter, JobLog, Manifest, Restored, SegmentBuilder, SegmentReader, SegmentRef, plan_merge,
     replace_segments,
 };
 use headwater_connect::{LogPosition, StateBlock, Transaction, TransactionLog};
@@ -241,10 +243,21 @@ struct Base {
 }
 
 /// Writes bases on a thread of its own, which owns the checkpoint log.
+///
+/// Dropping it waits for that thread: two attempts of one process must not both write the log.
 struct Bases {
     to_write: Option<Sender<Base>>,
     written: Receiver<Result<()>>,
     busy: bool,
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Drop for Bases {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+        self.to_write = None;
+        while self.written.recv().is_ok() {}
+    }
 }
 
 impl Bases {
@@ -252,17 +265,21 @@ impl Bases {
         let (to_write, bases) = bounded::<Base>(2);
         let (report, written) = unbounded();
         let segments = manifest.map(|m| m.segments.clone()).unwrap_or_default();
-        let mut writer = BaseWriter { log, segments };
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let mut writer = BaseWriter { log, segments, abandoned: Arc::clone(&abandoned) };
         std::thread::Builder::new()
             .name("headwater-base".into())
             .spawn(move || {
                 for base in bases {
+                    if writer.abandoned.load(Ordering::Relaxed) {
+                        return;
+                    }
                     // Nobody listens when the attempt is over.
                     let _ = report.send(writer.write(base));
                 }
             })
             .map_err(|e| Error::internal("cannot start the thread of the bases").because(e))?;
-        Ok(Bases { to_write: Some(to_write), written, busy: false })
+        Ok(Bases { to_write: Some(to_write), written, busy: false, abandoned })
     }
 
     fn write(&mut self, manifest: Manifest, changes: SegmentBuilder) -> Result<()> {
@@ -296,7 +313,8 @@ impl Bases {
 
 struct BaseWriter {
     log: JobLog,
-    segments: Vec<headwater_checkpoint::SegmentRef>,
+    segments: Vec<SegmentRef>,
+    abandoned: Arc<AtomicBool>,
 }
 
 impl BaseWriter {
@@ -307,7 +325,7 @@ impl BaseWriter {
             let (bytes, meta) = changes.finish();
             let pieces = [Bytes::from(bytes)];
             let (epoch, store) = (manifest.epoch, self.log.segments().clone());
-            let segment = again(|| store.write(epoch, 0, 0, &pieces, &meta))?;
+            let segment = again(&self.abandoned, || store.write(epoch, 0, 0, &pieces, &meta))?;
             self.segments.push(segment);
         }
         if let Some(range) = plan_merge(&self.segments) {
@@ -316,7 +334,7 @@ impl BaseWriter {
             replace_segments(&mut self.segments, &run, merged);
         }
         manifest.segments.clone_from(&self.segments);
-        again(|| self.log.write_manifest(manifest.clone()))?;
+        again(&self.abandoned, || self.log.write_manifest(manifest.clone()))?;
         if let Err(e) = self.log.retire() {
             tracing::warn!("cannot remove old checkpoints yet: {}", e.report());
         }
@@ -324,10 +342,10 @@ impl BaseWriter {
     }
 }
 
-fn again<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
+fn again<R>(abandoned: &AtomicBool, mut f: impl FnMut() -> Result<R>) -> Result<R> {
     loop {
         match f() {
-            Err(e) if e.kind() == ErrorKind::Transient => {
+            Err(e) if e.kind() == ErrorKind::Transient && !abandoned.load(Ordering::Relaxed) => {
                 tracing::warn!("cannot write a base, trying again: {}", e.report());
                 std::thread::sleep(RETRY);
             }

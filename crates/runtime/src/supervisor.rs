@@ -345,7 +345,6 @@ impl Supervisor {
             ..ProtocolOptions::default()
         };
         let start = ProtocolStart { epoch, recommit: false, end: None };
-        let tick = interval.map_or(Duration::from_millis(50), |i| i / 20);
         let store = match &ledger {
             Ledger::Checkpoints(log) => Some(log.segments().clone()),
             Ledger::Transactions(_) => None,
@@ -367,7 +366,6 @@ impl Supervisor {
             topology: self.topology.nodes.iter().map(|n| n.name.clone()).collect(),
             states: self.states.clone(),
             segments: manifest.map(|m| m.segments.clone()).unwrap_or_default(),
-            tick: tick.clamp(Duration::from_millis(1), Duration::from_millis(50)),
             finished_workers: 0,
             uploads,
             changed_bytes: 0,

@@ -58,12 +58,15 @@ impl Uploads {
     pub(crate) fn start(store: Option<SegmentStore>) -> Result<Self> {
         let (large, to_do) = unbounded::<Upload>();
         let (sender, receiver) = unbounded();
-        let on_thread = store.clone();
+        let Some(on_thread) = store.clone() else {
+            // Nothing ever ends here; a channel without a sender would always be ready.
+            let receiver = crossbeam_channel::never();
+            return Ok(Uploads { store, large, receiver, waiting: VecDeque::new(), bytes: 0 });
+        };
         let work = move || {
-            let Some(store) = on_thread else { return };
             for upload in to_do {
                 // Nobody listens when the attempt has ended: then the segment is an orphan.
-                let _ = sender.send(write(&store, upload));
+                let _ = sender.send(write(&on_thread, upload));
             }
         };
         let spawned = std::thread::Builder::new().name("headwater-upload".into()).spawn(work);

@@ -38,6 +38,11 @@ impl Stopwatch {
         Watched { inner, seen: Arc::clone(&self.0) }
     }
 
+    /// Time since the first read.
+    pub(super) fn since_first_read(&self) -> Option<Duration> {
+        self.0.first_read.get().map(Instant::elapsed)
+    }
+
     /// A sink that counts records and drops them; the end of its last epoch stops the clock.
     pub(super) fn sink<T: Record>(&self) -> Counting<T> {
         Counting { seen: Arc::clone(&self.0), record: PhantomData }
@@ -127,6 +132,18 @@ impl<S: Source> Source for Watched<S> {
     ) -> Result<Box<dyn Reader<S::Record>>> {
         let inner = self.inner.open(split, position, wake)?;
         Ok(Box::new(WatchedReader { inner, seen: Arc::clone(&self.seen) }))
+    }
+
+    fn first_position(&self) -> Option<Position> {
+        self.inner.first_position()
+    }
+
+    fn checkpointed(&self, positions: &[(SplitId, Position)]) {
+        self.inner.checkpointed(positions);
+    }
+
+    fn transaction_domain(&self) -> Option<String> {
+        self.inner.transaction_domain()
     }
 }
 

@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Settings, Topics, pattern_of};
+use super::{End, Settings, Topics, pattern_of};
 use crate::cluster::Inspector;
 use crate::failure::{Witness, failure};
 use crate::options::Scope;
@@ -40,7 +40,9 @@ impl SourceClient {
         config.set("enable.auto.offset.store", "false");
         // A position that the log does not have is a gap, never a jump.
         config.set("auto.offset.reset", "error");
-        config.set("enable.partition.eof", "true");
+        if settings.end != End::Never {
+            config.set("enable.partition.eof", "true");
+        }
         let isolation = if settings.uncommitted { "read_uncommitted" } else { "read_committed" };
         config.set("isolation.level", isolation);
         // After a full queue the default is to wait a second.
