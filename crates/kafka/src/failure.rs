@@ -68,7 +68,7 @@ fn hint(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
-/// The brokers did not answer.
+/// The brokers did not answer: transient, as a running job waits for them to come back.
 pub(crate) fn unreachable(brokers: &str, waited: Duration, said: &str) -> Error {
     let login = said.to_ascii_lowercase();
     let hint = if login.contains("authentication") || login.contains("sasl") {
@@ -79,7 +79,7 @@ pub(crate) fn unreachable(brokers: &str, waited: Duration, said: &str) -> Error 
         "check the address, and that the brokers' advertised.listeners can be reached from here"
     };
     let seconds = waited.as_secs_f64();
-    Error::config(format!("kafka: no answer from {brokers:?} within {seconds} s: {said}"))
+    Error::transient(format!("kafka: no answer from {brokers:?} within {seconds} s: {said}"))
         .hint(hint)
 }
 
@@ -122,6 +122,10 @@ impl ClientContext for Witness {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // A reader that has caught up is no failure; it hears so at every pause.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         self.keep(reason);
         tracing::warn!(target: "headwater_kafka::client", "{error}: {reason}");
     }
