@@ -38,15 +38,23 @@ pub fn chaos(root: &Path, options: &[String]) -> Result<(), String> {
     let args = ["build", "--package", "headwater-chaos", "--bins", "--profile", profile];
     run(&mut cargo(root, args))?;
     let options: Vec<String> = options.iter().filter(|o| *o != "--release").cloned().collect();
-    run_chaos(root, folder, &options)
+    match options.split_first() {
+        Some((of, rest)) if of == "kafka" => run_chaos(root, folder, "chaos-kafka", rest),
+        _ => run_chaos(root, folder, "chaos", &options),
+    }
 }
 
-/// Runs the chaos programs as they were built last.
+/// Runs one of the chaos programs as it was built last.
 ///
 /// # Errors
 /// They were not built, or the verifier found a fault.
-pub fn run_chaos(root: &Path, folder: &str, options: &[String]) -> Result<(), String> {
-    let program = target_dir(root).join(folder).join("chaos");
+pub fn run_chaos(
+    root: &Path,
+    folder: &str,
+    program: &str,
+    options: &[String],
+) -> Result<(), String> {
+    let program = target_dir(root).join(folder).join(program);
     run(Command::new(program).current_dir(root).args(options))
 }
 

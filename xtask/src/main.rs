@@ -22,6 +22,8 @@ cargo xtask COMMAND
   tidy              the rules of this repository that no other tool checks
   chaos [OPTIONS]   kills a running job again and again, then verifies its output
                     (--kills N, --crash-points, --help for the rest; --release builds it so)
+  chaos kafka [OPTIONS]   the same from Kafka to Kafka, with faults of the broker
+                    (--broker-kills N, --outages N, --late-commits N, --form F, --help)
   docs              builds the documentation; warnings are errors
   bench [ARGS]      `headwater bench ARGS`, built for release
   services COMMAND  what tests use when it is there: up kafka, down kafka, kill kafka, status kafka

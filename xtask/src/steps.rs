@@ -13,6 +13,9 @@ use crate::process::{Counted, cargo, run, run_counting};
 const SLOW_VAR: &str = "HEADWATER_SLOW_TESTS";
 /// Kills in the chaos run of `ci`.
 const SHORT_CHAOS: [&str; 2] = ["--kills", "5"];
+/// The same for Kafka, in each form of exactly-once output.
+const SHORT_KAFKA_CHAOS: [&str; 8] =
+    ["--kills", "3", "--broker-kills", "1", "--late-commits", "1", "--rate", "5000"];
 
 #[derive(Default)]
 struct Steps {
@@ -95,12 +98,18 @@ pub fn ci(root: &Path) -> Result<(), String> {
     tests(root, false, &mut steps);
     let built = steps.done.iter().all(|(name, _, outcome)| *name != "tests" || outcome.is_ok());
     steps.step("docs", |_| chores::docs(root));
-    steps.step("chaos", |_| {
-        if !built {
-            return Err("left out, as the tests failed".to_owned());
-        }
-        chores::run_chaos(root, "debug", &SHORT_CHAOS.map(str::to_owned))
-    });
+    let mut chaos = |name, program, options: &[&str]| {
+        steps.step(name, |_| {
+            if !built {
+                return Err("left out, as the tests failed".to_owned());
+            }
+            let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+            chores::run_chaos(root, "debug", program, &options)
+        });
+    };
+    chaos("chaos", "chaos", &SHORT_CHAOS);
+    // Says `NOT RUN` without Java or Maven, and fails without them where `CI` is set.
+    chaos("kafka", "chaos-kafka", &SHORT_KAFKA_CHAOS);
     steps.finish()
 }
 

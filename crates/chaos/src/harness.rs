@@ -136,7 +136,7 @@ fn failed(command: &JobCommand, ended: &Ended) -> io::Error {
 }
 
 /// The value that a share of the values does not exceed.
-fn percentile(values: &[Duration], share: f64) -> Option<Duration> {
+pub(crate) fn percentile(values: &[Duration], share: f64) -> Option<Duration> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     let rank = (share * sorted.len() as f64).ceil() as usize;

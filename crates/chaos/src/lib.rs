@@ -9,17 +9,20 @@
 //! verifier shares with it the definition of the input ([`workload`]) and the types of the rows
 //! ([`rows`]), and nothing of the engine: it computes the expected output on its own ([`model`]).
 //!
+//! [`kafka`] does the same from topic to topic, with kills of the broker and late commits besides.
+//!
 //! A verifier that finds nothing proves nothing unless it finds what is there: [`plants`] are
 //! faults built into the job on request, one test each.
 //!
 //! Reading order: [`workload`] → [`rows`] → [`job`] → [`model`] → [`history`] → [`findings`] →
-//! [`verifier`] → [`harness`] → [`crash_points`] → [`plants`].
+//! [`verifier`] → [`harness`] → [`crash_points`] → [`plants`] → [`kafka`].
 
 pub mod crash_points;
 pub mod findings;
 pub mod harness;
 pub mod history;
 pub mod job;
+pub mod kafka;
 pub mod metrics;
 pub mod model;
 pub mod plants;

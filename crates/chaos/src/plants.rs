@@ -4,15 +4,13 @@
 //! it is; faults of steps are variants in [`crate::job`]. Half of them show only after a crash, as
 //! the mistakes they stand for do.
 
-use std::fmt;
-use std::str::FromStr;
-
 mod sink;
 mod source;
 
 pub use sink::{FaultySink, faulty_sink};
 pub use source::{FaultySource, faulty_source};
 
+/// Defines the faults that can be built into a job, with their names on the command line.
 macro_rules! plants {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// A fault to build into the job.
@@ -32,8 +30,27 @@ macro_rules! plants {
                 }
             }
         }
+
+        impl std::fmt::Display for Plant {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl std::str::FromStr for Plant {
+            type Err = String;
+
+            fn from_str(name: &str) -> Result<Self, String> {
+                Plant::ALL.iter().copied().find(|plant| plant.name() == name).ok_or_else(|| {
+                    let names: Vec<&str> = Plant::ALL.iter().map(|plant| plant.name()).collect();
+                    format!("no fault is named {name:?}; there are {}", names.join(", "))
+                })
+            }
+        }
     };
 }
+
+pub(crate) use plants;
 
 plants! {
     /// The writer loses a record.
@@ -62,23 +79,6 @@ plants! {
     LoseTimers = "lose-timers",
     /// Malformed records disappear instead of going to the dead letters.
     SkipDeadLetters = "skip-dead-letters",
-}
-
-impl fmt::Display for Plant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Plant {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Plant::ALL.iter().copied().find(|plant| plant.name() == name).ok_or_else(|| {
-            let names: Vec<&str> = Plant::ALL.iter().map(|plant| plant.name()).collect();
-            format!("no fault is named {name:?}; there are {}", names.join(", "))
-        })
-    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,13 @@ pub struct JobCommand {
     pub plant: Option<Plant>,
 }
 
+/// The last of what a job said, for a message.
+pub fn tail(log: &Path) -> String {
+    let bytes = std::fs::read(log).unwrap_or_default();
+    let from = bytes.len().saturating_sub(TAIL);
+    format!("--- end of {}\n{}", log.display(), String::from_utf8_lossy(&bytes[from..]))
+}
+
 impl JobCommand {
     /// Where the sinks write.
     pub fn out(&self) -> PathBuf {
@@ -79,9 +86,7 @@ impl JobCommand {
 
     /// What the job said last, for a message.
     pub fn log_tail(&self) -> String {
-        let bytes = std::fs::read(self.log()).unwrap_or_default();
-        let from = bytes.len().saturating_sub(TAIL);
-        format!("--- end of {}\n{}", self.log().display(), String::from_utf8_lossy(&bytes[from..]))
+        tail(&self.log())
     }
 
     fn log(&self) -> PathBuf {
@@ -153,7 +158,11 @@ impl Ended {
 }
 
 impl Running {
-    fn new(mut command: Command, log: &Path) -> io::Result<Running> {
+    /// Starts a program whose streams are piped; what it says on stderr is added to the log.
+    ///
+    /// # Errors
+    /// The program or its log cannot be opened.
+    pub fn new(mut command: Command, log: &Path) -> io::Result<Running> {
         let mut log = OpenOptions::new().create(true).append(true).open(log)?;
         let started = Instant::now();
         let mut child = command.spawn()?;
@@ -190,6 +199,22 @@ impl Running {
             }
         }
         true
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a line to the process, if its stdin is piped.
+    ///
+    /// # Errors
+    /// It does not listen any more.
+    pub fn say(&mut self, line: &str) -> io::Result<()> {
+        match &mut self.child.stdin {
+            Some(stdin) => writeln!(stdin, "{line}"),
+            None => Ok(()),
+        }
     }
 
     /// Whether the process has ended by itself.

@@ -68,7 +68,7 @@ fn hint(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
-/// The brokers did not answer.
+/// The brokers did not answer: transient, as a running job waits for them to come back.
 pub(crate) fn unreachable(brokers: &str, waited: Duration, said: &str) -> Error {
     let login = said.to_ascii_lowercase();
     let hint = if login.contains("authentication") || login.contains("sasl") {
@@ -79,7 +79,7 @@ pub(crate) fn unreachable(brokers: &str, waited: Duration, said: &str) -> Error 
         "check the address, and that the brokers' advertised.listeners can be reached from here"
     };
     let seconds = waited.as_secs_f64();
-    Error::config(format!("kafka: no answer from {brokers:?} within {seconds} s: {said}"))
+    Error::transient(format!("kafka: no answer from {brokers:?} within {seconds} s: {said}"))
         .hint(hint)
 }
 

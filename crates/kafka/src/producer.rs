@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use headwater_checkpoint::crash_point;
 use headwater_core::{Epoch, Error, Result, Wake};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
@@ -41,11 +42,18 @@ pub(crate) struct Outgoing {
 struct Reports {
     witness: Witness,
     failed: Arc<Mutex<Option<Error>>>,
+    /// Connections that broke and requests that were not answered in time.
+    losses: Arc<AtomicU64>,
 }
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.witness.log(level, facility, message);
+        if matches!(facility, "FAIL" | "REQTMOUT") {
+            self.losses.fetch_add(1, Ordering::Relaxed);
+        }
+        if !matches!(level, RDKafkaLogLevel::Debug) {
+            self.witness.log(level, facility, message);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -69,17 +77,24 @@ impl ProducerContext for Reports {
 pub(crate) struct Producer {
     raw: ThreadedProducer<Reports>,
     reports: Reports,
+    /// How long a commit may take: it must be given up before the client would send it again.
+    commit_patience: Duration,
 }
 
 impl Producer {
     pub(crate) fn new(mut config: ClientConfig) -> Result<Self> {
         config.set("enable.idempotence", "true");
         config.set("delivery.report.only.error", "true");
+        if config.get("transactional.id").is_some() {
+            // Repeated failures of a connection are told only so.
+            config.set("debug", "broker").set_log_level(RDKafkaLogLevel::Debug);
+        }
         let reports = Reports::default();
         let raw = config
             .create_with_context(reports.clone())
             .map_err(|e| failure("cannot make a producer", &e))?;
-        Ok(Producer { raw, reports })
+        let commit_patience = PATIENCE.min(request_timeout(&config) / 2);
+        Ok(Producer { raw, reports, commit_patience })
     }
 
     /// Hands a record to the client; false if its queue is full.
@@ -151,9 +166,28 @@ impl Producer {
         self.raw.begin_transaction().map_err(|e| failure("begin a transaction", &e))
     }
 
-    fn commit(&self) -> Result<()> {
-        self.raw.commit_transaction(PATIENCE).map_err(|e| failure("commit a transaction", &e))
+    /// Commits; says whether it is certain that no request to commit is still on its way.
+    ///
+    /// The client sends such a request again when a connection breaks or an answer is late. The
+    /// first may then reach the broker after the second, and end the next transaction: clients
+    /// that do not raise the epoch with each transaction (KIP-890) are open to that.
+    fn commit(&self) -> Result<bool> {
+        let losses = || self.reports.losses.load(Ordering::Relaxed);
+        let before = losses();
+        self.raw
+            .commit_transaction(self.commit_patience)
+            .map_err(|e| failure("commit a transaction", &e))?;
+        Ok(losses() == before)
     }
+}
+
+/// After how long the client sends a request again.
+fn request_timeout(config: &ClientConfig) -> Duration {
+    let millis = |name: &str| config.get(name).and_then(|value| value.parse().ok());
+    let of_transaction = millis("transaction.timeout.ms").unwrap_or(60_000_u64);
+    // What librdkafka takes for a transactional producer unless it is told.
+    let timeout = millis("socket.timeout.ms").unwrap_or(of_transaction.saturating_sub(100));
+    Duration::from_millis(timeout.max(900))
 }
 
 /// The transactions of a sink (or of all sinks of a job), one per epoch, in one attempt.
@@ -174,7 +208,9 @@ impl Transactions {
     /// Starts a producer and fences older ones.
     pub(crate) fn start(config: ClientConfig) -> Result<Self> {
         let producer = Producer::new(config.clone())?;
+        crash_point("kafka.start.before-fence");
         producer.init_transactions()?;
+        crash_point("kafka.start.after-fence");
         Ok(Transactions {
             config,
             producer: Mutex::new(Arc::new(producer)),
@@ -229,8 +265,17 @@ impl Transactions {
         self.open.store(0, Ordering::Release);
         let producer = self.producer();
         producer.wait_sent()?;
-        producer.commit()?;
+        self.end(&producer)?;
         self.open(epoch.next())
+    }
+
+    /// Commits; when this returns, nothing that is still on its way can end a later transaction.
+    fn end(&self, producer: &Producer) -> Result<()> {
+        match producer.commit()? {
+            true => Ok(()),
+            // A new epoch of the producer: the broker refuses what is of the old one.
+            false => self.replace(),
+        }
     }
 
     /// Sends and commits what writers have no part in, between two open epochs.
@@ -239,11 +284,11 @@ impl Transactions {
         producer.begin()?;
         send(&producer)?;
         producer.wait_sent()?;
-        producer.commit()
+        self.end(&producer)
     }
 
-    /// Drops the producer, whose transaction is in an unknown state, and starts another one: when
-    /// this returns that transaction has ended, one way or the other.
+    /// Drops the producer, of whom something may still be on its way, and starts another one: when
+    /// this returns its transaction has ended, one way or the other.
     pub(crate) fn replace(&self) -> Result<()> {
         self.open.store(0, Ordering::Release);
         let producer = Producer::new(self.config.clone())?;

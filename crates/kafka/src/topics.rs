@@ -58,6 +58,17 @@ pub(crate) fn create(cluster: &Cluster, new: &NewTopic) -> Result<()> {
         .map_err(|e| failure(&doing, &e))?;
     match made.into_iter().next() {
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) => Ok(()),
+        // A broker that is about to stop or has just started; the next attempt asks again.
+        Some(Err((
+            _,
+            code @ (RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::NotController
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::BrokerNotAvailable
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NetworkException),
+        ))) => Err(Error::transient(format!("kafka: {doing}: {code}"))),
         Some(Err((_, code))) => Err(Error::config(format!("kafka: {doing}: {code}"))
             .hint("make the topic by hand, or grant CREATE on it")),
         None => Err(Error::internal(format!("kafka: {doing}: no answer"))),

@@ -100,6 +100,7 @@ impl TransactionLog for KafkaTransactionLog {
             }
             Ok(())
         })?;
+        crash_point("kafka.transaction.read");
         for (place, (key_group, bytes)) in blocks {
             let (operator, rest) = split_text(&place).unwrap_or_default();
             let (state, _) = split_text(rest).unwrap_or_default();

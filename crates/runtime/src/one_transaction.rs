@@ -74,6 +74,9 @@ pub(crate) fn choose(topology: &Topology, config: &Config) -> Choice {
 /// The transactions of an attempt.
 pub(crate) struct Epochs {
     log: Box<dyn TransactionLog>,
+    /// Whose epochs these are: a record of an epoch says so, as a checkpoint does.
+    job: String,
+    max_parallelism: u16,
     bases: Bases,
     /// Changes since the last base.
     since_base: SegmentBuilder,
@@ -116,6 +119,13 @@ pub(crate) fn recover(
         }
         newest.segments.clone_from(&base.segments);
     }
+    tracing::info!(
+        base = base.map_or(0, |m| m.epoch.0),
+        epoch = newest.epoch.0,
+        from = from.map(|p| p.0),
+        to = recovered.position.as_ref().map(|p| p.0.as_str()),
+        "going on behind the newest committed epoch"
+    );
     newest.log_position = recovered.position.map(|p| p.0);
     let changes = recovered.changes.into_iter();
     restored.overlay(newest, changes.map(|c| (c.operator, c.state, c.key_group, c.bytes)));
@@ -124,6 +134,7 @@ pub(crate) fn recover(
 
 impl Epochs {
     pub(crate) fn start(
+        topology: &Topology,
         mut log: Box<dyn TransactionLog>,
         checkpoints: JobLog,
         restored: &Restored,
@@ -141,6 +152,8 @@ impl Epochs {
         }
         Ok(Epochs {
             log,
+            job: topology.job.clone(),
+            max_parallelism: topology.max_parallelism,
             bases: Bases::start(checkpoints, manifest)?,
             since_base,
             last: manifest.cloned(),
@@ -159,10 +172,12 @@ impl Epochs {
     /// An epoch in which nothing happened is not written: the one before it stands for it.
     pub(crate) fn commit(
         &mut self,
-        manifest: Manifest,
+        mut manifest: Manifest,
         parts: impl Iterator<Item = Vec<Bytes>>,
         last: bool,
     ) -> Result<u64> {
+        manifest.job.clone_from(&self.job);
+        manifest.max_parallelism = self.max_parallelism;
         let mut changes = Vec::new();
         for pieces in parts {
             changes.extend(blocks(pieces)?);

@@ -187,7 +187,7 @@ impl Supervisor {
                     check_states(&self.topology, &self.states, manifest, allow)?;
                 }
                 let interval = self.config.checkpoints.interval;
-                let epochs = Epochs::start(transactions, log, &restored, interval)?;
+                let epochs = Epochs::start(&self.topology, transactions, log, &restored, interval)?;
                 self.begin_sinks(Some(&epochs.transaction()))?;
                 Ledger::Transactions(Box::new(epochs))
             }

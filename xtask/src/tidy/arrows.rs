@@ -41,7 +41,22 @@ const ARROWS: &[Arrow] = &[
         &["testkit"],
     ),
     ("cli", &["headwater", "core", "checkpoint", "connect", "files"], &[]),
-    ("chaos", &["core", "checkpoint", "connect", "files", "operators", "api", "runtime"], &[]),
+    (
+        "chaos",
+        &[
+            "core",
+            "checkpoint",
+            "connect",
+            "files",
+            "formats",
+            "kafka",
+            "operators",
+            "api",
+            "runtime",
+            "services",
+        ],
+        &[],
+    ),
     ("xtask", &[], &[]),
 ];
 

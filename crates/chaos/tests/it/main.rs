@@ -5,5 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test that calls them")]
 
 mod crashes;
+mod kafka;
 mod plants;
 mod support;
