@@ -26,6 +26,9 @@ pub(crate) fn failure(doing: &str, error: &KafkaError) -> Error {
 
 fn said(error: &KafkaError) -> String {
     match error {
+        KafkaError::ClientConfig(_, reason, name, _) if name.contains("password") => {
+            format!("{name}: {reason}")
+        }
         KafkaError::ClientConfig(_, reason, name, value) => format!("{name}={value}: {reason}"),
         other => other.to_string(),
     }
@@ -68,12 +71,37 @@ fn hint(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
+/// A transaction that can only be aborted; the client tells why in words only, with Kafka's name
+/// of the error at the end.
+pub(crate) fn transaction_failed(doing: &str, said: &str) -> Error {
+    let code = [
+        ("TOPIC_AUTHORIZATION_FAILED", RDKafkaErrorCode::TopicAuthorizationFailed),
+        ("TRANSACTIONAL_ID_AUTH", RDKafkaErrorCode::TransactionalIdAuthorizationFailed),
+        ("UNKNOWN_TOPIC_OR_PART", RDKafkaErrorCode::UnknownTopicOrPartition),
+    ];
+    let code = code.iter().find(|(name, _)| said.contains(name)).map(|(_, code)| *code);
+    let kind = code.map_or(ErrorKind::Connector, kind);
+    let error = Error::new(kind, format!("kafka: {doing}: {said}"));
+    match code.and_then(hint) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// Whether what the client logged is about who we are; asking again does not help then.
+pub(crate) fn is_refused_login(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    said.contains("authentication") || said.contains("sasl")
+}
+
 /// The brokers did not answer.
 pub(crate) fn unreachable(brokers: &str, waited: Duration, said: &str) -> Error {
-    let login = said.to_ascii_lowercase();
-    let hint = if login.contains("authentication") || login.contains("sasl") {
-        "check user, password and mechanism"
-    } else if login.contains("ssl") || login.contains("certificate") {
+    if is_refused_login(said) {
+        return Error::config(format!("kafka: {brokers:?} refused the login: {said}"))
+            .hint("check user, password and mechanism");
+    }
+    let cause = said.to_ascii_lowercase();
+    let hint = if cause.contains("ssl") || cause.contains("certificate") {
         "check that the listener speaks TLS and that the CA file is of its certificate's issuer"
     } else {
         "check the address, and that the brokers' advertised.listeners can be reached from here"

@@ -17,7 +17,7 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Witness, failure};
+use crate::failure::{Witness, failure, transaction_failed};
 use crate::message::Headers;
 
 /// How long a flush or a transactional call may take before its outcome counts as unknown.
@@ -40,7 +40,22 @@ pub(crate) struct Outgoing {
 #[derive(Clone, Default)]
 struct Reports {
     witness: Witness,
-    failed: Arc<Mutex<Option<Error>>>,
+    /// The first record that was not written: to which topic, and why.
+    failed: Arc<Mutex<Option<(String, KafkaError)>>>,
+}
+
+impl Reports {
+    fn failure(&self, topic: &str, error: &KafkaError) -> Error {
+        use RDKafkaErrorCode as C;
+        let doing = format!("write to topic {topic:?}");
+        match (error.rdkafka_error_code(), self.witness.last()) {
+            // Records of a transaction that cannot go on are purged; why was logged before.
+            (Some(C::PurgeQueue | C::PurgeInflight), Some(said)) => {
+                transaction_failed(&doing, &said)
+            }
+            _ => failure(&doing, error),
+        }
+    }
 }
 
 impl ClientContext for Reports {
@@ -58,9 +73,8 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, message)) = result {
-            let doing = format!("write to topic {:?}", message.topic());
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-            failed.get_or_insert_with(|| failure(&doing, error));
+            failed.get_or_insert_with(|| (message.topic().to_owned(), error.clone()));
         }
     }
 }
@@ -119,7 +133,7 @@ impl Producer {
     /// The first failure of a record, once.
     pub(crate) fn check(&self) -> Result<()> {
         let failed = self.reports.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), |(topic, error)| Err(self.reports.failure(&topic, &error)))
     }
 
     /// Waits until the brokers have acknowledged all that was sent.
@@ -174,7 +188,9 @@ impl Transactions {
     /// Starts a producer and fences older ones.
     pub(crate) fn start(config: ClientConfig) -> Result<Self> {
         let producer = Producer::new(config.clone())?;
-        producer.init_transactions()?;
+        producer.init_transactions().map_err(|e| {
+            e.within(format!("transactional id {:?}", config.get("transactional.id").unwrap_or("")))
+        })?;
         Ok(Transactions {
             config,
             producer: Mutex::new(Arc::new(producer)),

@@ -25,6 +25,7 @@ use self::decode::{Decode, Optional, Records, Values};
 use self::offsets::Place;
 use self::reader::PartitionReader;
 
+mod access;
 mod client;
 mod decode;
 mod offsets;
@@ -275,6 +276,7 @@ impl<T: Record> Source for KafkaSource<T> {
             for name in names {
                 inspector.check_topic(name)?;
             }
+            access::check(settings, names)?;
         }
         Ok(())
     }

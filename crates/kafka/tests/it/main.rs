@@ -1,5 +1,6 @@
 //! The Kafka source and sink against a real broker, in whole jobs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod configuration;
 mod jobs;
 mod support;
