@@ -146,12 +146,14 @@ pub struct ReadBuffer<T> {
     pub records: Vec<Timed<T>>,
     /// Records refused.
     pub bad: Vec<BadRecord>,
+    /// Places passed over because what was there is gone, where the source is told to go on.
+    pub skipped: u64,
 }
 
 impl<T> ReadBuffer<T> {
     /// An empty buffer for up to `max` records.
     pub fn new(max: usize, elapsed: Duration, now: ProcessingTime) -> Self {
-        ReadBuffer { max, elapsed, now, records: Vec::new(), bad: Vec::new() }
+        ReadBuffer { max, elapsed, now, records: Vec::new(), bad: Vec::new(), skipped: 0 }
     }
 
     /// How many more records may be given.

@@ -213,6 +213,11 @@ impl Chain {
         self.work_off()
     }
 
+    /// Counts places that a source passed over.
+    pub fn count_skipped(&mut self, member: usize, places: u64) {
+        add(&self.members[member].metrics.skipped, places);
+    }
+
     /// Takes in a batch that came over a partitioned edge.
     pub fn push_edge(&mut self, edge: usize, batch: Batch) -> Result<()> {
         if let Some((member, port)) = self.arrivals[edge] {
