@@ -1,6 +1,6 @@
 //! What librdkafka reports, in our words; and a witness for what it only logs.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use headwater_core::{Error, ErrorKind};
@@ -111,16 +111,42 @@ pub(crate) fn unreachable(brokers: &str, waited: Duration, said: &str) -> Error 
         .hint(hint)
 }
 
+/// The value of `debug` with which the client logs what [`Witness::made_anew`] looks for.
+pub(crate) const WATCH_TOPICS: &str = "metadata";
+
+/// The topic in `… Topic NAME changed id from OLD to NEW`; an old id of zeros is none.
+fn changed_topic(message: &str) -> Option<&str> {
+    let (before, ids) = message.split_once(" changed id from ")?;
+    let old = ids.split(' ').next()?;
+    let known = old.chars().any(|c| !matches!(c, 'A' | '='));
+    before.rsplit(' ').next().filter(|_| known)
+}
+
 /// Keeps the last failure that the client logged, and passes logs on to `tracing`.
 #[derive(Clone, Default)]
 pub(crate) struct Witness {
     last: Arc<Mutex<Option<String>>>,
+    made_anew: Arc<OnceLock<String>>,
 }
 
 impl Witness {
     /// The last failure.
     pub(crate) fn last(&self) -> Option<String> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A topic that was deleted and made anew since the client first saw it.
+    ///
+    /// librdkafka reads on at the old offset then, and tells nobody but the log
+    /// (`rdkafka_topic.c`, "an offset reset must be triggered"); [`WATCH_TOPICS`] switches that on.
+    pub(crate) fn made_anew(&self) -> Option<&str> {
+        self.made_anew.get().map(String::as_str)
+    }
+
+    fn note_topic_id(&self, message: &str) {
+        if let Some(topic) = changed_topic(message) {
+            let _ = self.made_anew.set(topic.to_owned());
+        }
     }
 
     fn keep(&self, text: &str) {
@@ -145,7 +171,10 @@ impl ClientContext for Witness {
             RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
                 tracing::debug!(target: "headwater_kafka::client", facility, "{message}");
             }
-            _ => tracing::trace!(target: "headwater_kafka::client", facility, "{message}"),
+            _ => {
+                self.note_topic_id(message);
+                tracing::trace!(target: "headwater_kafka::client", facility, "{message}");
+            }
         }
     }
 
@@ -156,3 +185,17 @@ impl ClientContext for Witness {
 }
 
 impl ConsumerContext for Witness {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_topic_id_is_noticed_but_not_the_first_one() {
+        let text = "[thrd:main]: Topic a.b changed id from lmZ2ZAAkTZ6Eb3E0w5qzrg to x";
+        assert_eq!(changed_topic(text), Some("a.b"));
+        let first = "[thrd:main]: Topic a.b changed id from AAAAAAAAAAAAAAAAAAAAAA to x";
+        assert_eq!(changed_topic(first), None);
+        assert_eq!(changed_topic("Topic a.b Leader 1"), None);
+    }
+}

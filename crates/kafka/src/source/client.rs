@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use headwater_core::{Error, Result, Wake};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Settings, Topics, pattern_of};
+use super::{OnGap, Settings, Topics, pattern_of};
 use crate::cluster::Inspector;
-use crate::failure::{Witness, failure};
+use crate::failure::{WATCH_TOPICS, Witness, failure};
 use crate::options::Scope;
 
 /// Topic and partition.
@@ -43,6 +44,9 @@ impl SourceClient {
         config.set("enable.partition.eof", "true");
         let isolation = if settings.uncommitted { "read_uncommitted" } else { "read_committed" };
         config.set("isolation.level", isolation);
+        config.set("debug", WATCH_TOPICS).set_log_level(RDKafkaLogLevel::Debug);
+        // How long a topic may be missing before it counts as deleted: 30 s else.
+        config.set("topic.metadata.propagation.max.ms", "10000");
         // After a full queue the default is to wait a second.
         config.set("fetch.queue.backoff.ms", "5");
         config.set("fetch.error.backoff.ms", "50");
@@ -76,6 +80,15 @@ impl SourceClient {
     /// The first and the next offset of a partition's log.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
         super::offsets::watermarks(&self.settings, &self.consumer, topic, partition)
+    }
+
+    /// Whether the topic was deleted and made anew under us.
+    pub(crate) fn was_made_anew(&self, topic: &str) -> bool {
+        self.consumer.context().made_anew() == Some(topic)
+    }
+
+    pub(crate) fn on_gap(&self) -> OnGap {
+        self.settings.on_gap
     }
 
     /// The partitions that are known now; never waits.
