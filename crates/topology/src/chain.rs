@@ -201,7 +201,7 @@ impl Chain {
                 BadRecordPolicy::DeadLetter => {
                     add(&m.metrics.dead_lettered, refused);
                     let letter =
-                        |b: BadRecord| DeadLetter::new(&m.name, b.position, b.reason, &b.record);
+                        |b: BadRecord| DeadLetter::whole(&m.name, b.position, b.reason, b.record);
                     let letters = bad.into_iter().map(letter).collect();
                     self.send_dead_letters(letters);
                 }

@@ -98,7 +98,7 @@ fn act(driver: &mut Driver, job: &CaseJob, command: &Command) -> Result<()> {
         }
         Command::Bad { to: Place { source, split }, record } => {
             let bad = headwater_connect::BadRecord {
-                record: record.clone().into_bytes(),
+                record: record.clone().into_bytes().into(),
                 position: "case".into(),
                 reason: "cannot be read".into(),
             };
