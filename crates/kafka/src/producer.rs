@@ -36,6 +36,18 @@ pub(crate) struct Outgoing {
     pub(crate) timestamp: Option<i64>,
 }
 
+impl Outgoing {
+    /// About what it takes in a request, as brokers count it.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + of(value) + 10);
+        of(&self.key) + of(&self.value) + headers.sum::<usize>() + RECORD_OVERHEAD
+    }
+}
+
+/// The most that a batch of one record adds to it.
+const RECORD_OVERHEAD: usize = 128;
+
 /// What the client tells us.
 #[derive(Clone, Default)]
 struct Reports {
@@ -88,6 +100,8 @@ pub(crate) struct Producer {
 impl Producer {
     pub(crate) fn new(mut config: ClientConfig) -> Result<Self> {
         config.set("enable.idempotence", "true");
+        // Each sink checks its own limit; a producer may serve several.
+        config.set("message.max.bytes", "1000000000");
         config.set("delivery.report.only.error", "true");
         let reports = Reports::default();
         let raw = config

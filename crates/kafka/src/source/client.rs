@@ -120,6 +120,15 @@ impl SourceClient {
         Ok(queue)
     }
 
+    /// Stops fetching a partition, so that it can be opened again.
+    pub(crate) fn release(&self, topic: &str, partition: i32) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        if let Err(e) = self.consumer.incremental_unassign(&list) {
+            tracing::debug!(topic, partition, "cannot stop fetching: {e}");
+        }
+    }
+
     /// Tells the group how far we are, now and then: for tools that show lag.
     pub(crate) fn commit(&self, offsets: impl Iterator<Item = (String, i32, i64)>) {
         let mut at = self.committed_at.lock().unwrap_or_else(PoisonError::into_inner);

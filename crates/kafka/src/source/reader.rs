@@ -78,8 +78,9 @@ impl<T: Record> PartitionReader<T> {
                 buffer.push_at(time, value);
             }
             Err(refused) => {
-                let place = format!("offset {}", message.offset);
-                buffer.refuse(message.value.unwrap_or_default(), place, refused);
+                let View { topic, partition, offset, .. } = message;
+                let place = format!("{topic}-{partition}, offset {offset}");
+                buffer.refuse_whole(message.original(), place, refused);
             }
         }
         self.place.next = message.offset + 1;
@@ -154,6 +155,12 @@ impl<T: Record> PartitionReader<T> {
             }
             _ => Err(failure(&partition, error)),
         }
+    }
+}
+
+impl<T> Drop for PartitionReader<T> {
+    fn drop(&mut self) {
+        self.client.release(&self.topic, self.partition);
     }
 }
 

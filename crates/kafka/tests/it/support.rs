@@ -9,6 +9,7 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
@@ -28,6 +29,16 @@ pub fn produce(bootstrap: &str, topic: &str, records: impl IntoIterator<Item = (
 
 /// Everything that a `read_committed` reader sees of a topic, by partition and offset.
 pub fn committed(bootstrap: &str, topic: &str) -> Vec<(i32, i64, String, String)> {
+    let mut seen = Vec::new();
+    for_each_committed(bootstrap, topic, |m| {
+        let text = |b: Option<&[u8]>| String::from_utf8_lossy(b.unwrap_or(b"")).into_owned();
+        seen.push((m.partition(), m.offset(), text(m.key()), text(m.payload())));
+    });
+    seen.sort();
+    seen
+}
+
+fn for_each_committed(bootstrap: &str, topic: &str, mut take: impl FnMut(&BorrowedMessage<'_>)) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("group.id", "test")
@@ -43,23 +54,17 @@ pub fn committed(bootstrap: &str, topic: &str) -> Vec<(i32, i64, String, String)
         list.add_partition_offset(topic, partition as i32, Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
-    let (mut seen, mut ended) = (Vec::new(), 0);
+    let mut ended = 0;
     let until = Instant::now() + Duration::from_secs(60);
     while ended < partitions && Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(m)) => {
-                let text =
-                    |b: Option<&[u8]>| String::from_utf8_lossy(b.unwrap_or(b"")).into_owned();
-                seen.push((m.partition(), m.offset(), text(m.key()), text(m.payload())));
-            }
+            Some(Ok(m)) => take(&m),
             Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(e)) => panic!("{e}"),
             None => {}
         }
     }
     assert_eq!(ended, partitions, "topic {topic:?} has no end");
-    seen.sort();
-    seen
 }
 
 /// The values by key, in order.
@@ -133,4 +138,30 @@ pub fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "not within {WAIT:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A record with everything.
+pub struct Read {
+    pub partition: i32,
+    pub offset: i64,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// Everything that a `read_committed` reader sees of a topic.
+pub fn read_topic(bootstrap: &str, topic: &str) -> Vec<Read> {
+    let mut seen = Vec::new();
+    for_each_committed(bootstrap, topic, |m| {
+        let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        let headers = m.headers().into_iter().flat_map(Headers::iter);
+        seen.push(Read {
+            partition: m.partition(),
+            offset: m.offset(),
+            key: bytes(m.key()),
+            value: bytes(m.payload()),
+            headers: headers.map(|h| (h.key.to_owned(), bytes(h.value))).collect(),
+        });
+    });
+    seen
 }
