@@ -4,5 +4,7 @@
 mod configuration;
 mod gaps;
 mod jobs;
+mod malformed;
 mod reading;
 mod support;
+mod writing;
