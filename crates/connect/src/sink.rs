@@ -130,6 +130,12 @@ pub trait Committer: Send {
     /// Makes the committables of `epoch` visible. Idempotent: after a crash it is called again.
     fn commit(&mut self, epoch: Epoch, committables: &[Committable]) -> Result<()>;
 
+    /// The checkpoint of `epoch` failed: its output becomes visible with a later one, whose
+    /// committables have it too. Writers are in the next epoch by now.
+    fn carry_over(&mut self, epoch: Epoch) {
+        let _ = epoch;
+    }
+
     /// Called once before an attempt starts, with the committables of the restored epoch (none for
     /// a first start): commits them unless that was done, then removes what aborted attempts
     /// staged.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use headwater_core::{EventTime, ProcessingTime, Record, Result, Timed};
+use headwater_core::{EventTime, Original, ProcessingTime, Record, Result, Timed};
 use serde::{Deserialize, Serialize};
 
 pub use headwater_core::Wake;
@@ -126,8 +126,8 @@ pub enum ReadStatus {
 /// A record that a reader could not make sense of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRecord {
-    /// The bytes as they were, or as much of them as is known.
-    pub record: Vec<u8>,
+    /// The record as it was, or as much of it as is known.
+    pub record: Original,
     /// Where it was, in the connector's words: `line 17`, `offset 4711`.
     pub position: String,
     /// Why it was refused.
@@ -146,16 +146,33 @@ pub struct ReadBuffer<T> {
     pub records: Vec<Timed<T>>,
     /// Records refused.
     pub bad: Vec<BadRecord>,
+    /// Places passed over because what was there is gone, where the source is told to go on.
+    pub skipped: u64,
+    bad_bytes: usize,
 }
+
+/// Bytes of refused records after which a buffer counts as full.
+const MAX_BAD_BYTES: usize = 16 << 20;
 
 impl<T> ReadBuffer<T> {
     /// An empty buffer for up to `max` records.
     pub fn new(max: usize, elapsed: Duration, now: ProcessingTime) -> Self {
-        ReadBuffer { max, elapsed, now, records: Vec::new(), bad: Vec::new() }
+        ReadBuffer {
+            max,
+            elapsed,
+            now,
+            records: Vec::new(),
+            bad: Vec::new(),
+            skipped: 0,
+            bad_bytes: 0,
+        }
     }
 
     /// How many more records may be given.
     pub fn room(&self) -> usize {
+        if self.bad_bytes >= MAX_BAD_BYTES {
+            return 0;
+        }
         self.max.saturating_sub(self.records.len() + self.bad.len())
     }
 
@@ -176,10 +193,18 @@ impl<T> ReadBuffer<T> {
         position: impl Into<String>,
         reason: impl Into<String>,
     ) {
-        self.bad.push(BadRecord {
-            record: record.to_vec(),
-            position: position.into(),
-            reason: reason.into(),
-        });
+        self.refuse_whole(record.to_vec(), position, reason);
+    }
+
+    /// Refuses a record that has more to it than bytes.
+    pub fn refuse_whole(
+        &mut self,
+        record: impl Into<Original>,
+        position: impl Into<String>,
+        reason: impl Into<String>,
+    ) {
+        let (record, position, reason) = (record.into(), position.into(), reason.into());
+        self.bad_bytes += record.size_bytes();
+        self.bad.push(BadRecord { record, position, reason });
     }
 }

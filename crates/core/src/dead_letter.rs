@@ -1,5 +1,7 @@
 //! Refused records: what is kept of them, and what may be done with them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// What happens to a record that cannot be read, or whose processing returned an error.
@@ -15,6 +17,37 @@ pub enum BadRecordPolicy {
     DeadLetter,
 }
 
+/// A refused record as it came, whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Original {
+    /// The key, of systems that have one.
+    pub key: Option<Vec<u8>>,
+    /// The bytes; none if the system says that there is no value.
+    pub value: Option<Vec<u8>>,
+    /// What the system keeps beside the bytes, its place among it; keys may repeat.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Original {
+    /// The bytes; empty if there are none.
+    pub fn bytes(&self) -> &[u8] {
+        self.value.as_deref().unwrap_or_default()
+    }
+
+    /// Bytes of memory that its parts take.
+    pub fn size_bytes(&self) -> usize {
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + of(value));
+        of(&self.key) + of(&self.value) + headers.sum::<usize>()
+    }
+}
+
+impl From<Vec<u8>> for Original {
+    fn from(value: Vec<u8>) -> Self {
+        Original { value: Some(value), ..Original::default() }
+    }
+}
+
 /// A refused record: enough to find it, understand it and replay it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -26,11 +59,26 @@ pub struct DeadLetter {
     pub reason: String,
     /// The record: as text when it is UTF-8, otherwise as hexadecimal after `hex:`.
     pub record: String,
+    /// The record whole, for sinks that take bytes; not part of the serialised form.
+    #[serde(skip)]
+    pub original: Option<Arc<Original>>,
 }
 
 impl DeadLetter {
-    /// Longest excerpt of a record that is kept; the rest is cut and the cut is noted.
+    /// Longest excerpt of a record that is kept as text; the rest is cut and the cut is noted.
     pub const MAX_RECORD_BYTES: usize = 1 << 20;
+
+    /// Describes a refused record and keeps it whole.
+    pub fn whole(
+        operator: impl Into<String>,
+        position: impl Into<String>,
+        reason: impl Into<String>,
+        original: impl Into<Original>,
+    ) -> Self {
+        let original = original.into();
+        let letter = DeadLetter::new(operator, position, reason, original.bytes());
+        DeadLetter { original: Some(Arc::new(original)), ..letter }
+    }
 
     /// Describes a record that could not be read.
     pub fn new(
@@ -44,6 +92,7 @@ impl DeadLetter {
             position: position.into(),
             reason: reason.into(),
             record: printable(record),
+            original: None,
         }
     }
 }
@@ -81,6 +130,9 @@ mod tests {
         let text = DeadLetter::new("orders", "line 3", "no", "{\"a\":ä".as_bytes());
         assert_eq!(text.record, "{\"a\":ä");
         assert_eq!(DeadLetter::new("o", "", "", &[0xff, 0x00]).record, "hex:ff00");
+        let whole = DeadLetter::whole("o", "", "", vec![b'x'; 2 << 20]);
+        assert_eq!(whole.original.as_ref().unwrap().bytes().len(), 2 << 20);
+        assert!(!serde_json::to_string(&whole).unwrap().contains("original"));
         let long = DeadLetter::new("o", "", "", "ä".repeat(600_000).as_bytes());
         assert!(long.record.ends_with("… (cut, 1200000 bytes in all)"));
     }

@@ -23,7 +23,7 @@ pub mod wake;
 pub use batch::{AnyBatch, Batch, SplitTag};
 pub use changelog::{Change, ChangeEvent, RowKind};
 pub use clock::{Clock, ManualClock};
-pub use dead_letter::{BadRecordPolicy, DeadLetter};
+pub use dead_letter::{BadRecordPolicy, DeadLetter, Original};
 pub use error::{Error, ErrorKind, Result};
 pub use key_group::{KeyGroup, KeyGroupRange, Keyed};
 pub use record::{Key, Record, Timed};

@@ -36,7 +36,7 @@ fn a_record_of_64_mb_is_refused_in_bounded_memory() {
     }
     assert_eq!(good, ["before", "after"]);
     assert_eq!(bad.len(), 1);
-    assert_eq!(bad[0].record.len(), MIB);
+    assert_eq!(bad[0].record.bytes().len(), MIB);
     assert_eq!(bad[0].position, "line 2");
     let (size, limit) = (64 * MIB + 2, 16 * MIB);
     assert_eq!(bad[0].reason, format!("record of {size} bytes exceeds the limit of {limit}"));

@@ -1,19 +1,22 @@
 //! The brokers: addresses and security, shared by sources and sinks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headwater_core::{Error, Result, Secret};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
-use crate::failure::{Witness, failure, unreachable};
+use crate::failure::{Witness, failure, is_refused_login, unreachable};
 use crate::options::{self, Scope};
 use crate::sink::SinkBuilder;
 use crate::source::{SourceBuilder, Topics};
 
 /// How long the first contact may take before the brokers count as unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is looked whether the brokers refused us meanwhile.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// The cluster with these `host:port` addresses, separated by commas.
 pub fn cluster(bootstrap: impl Into<String>) -> Cluster {
@@ -173,17 +176,31 @@ impl Cluster {
         let consumer: BaseConsumer<Witness> = config
             .create_with_context(context.clone())
             .map_err(|e| failure("cannot make a client", &e))?;
-        let metadata = consumer.fetch_metadata(None, self.timeout()).map_err(|e| {
-            let said = context.last().unwrap_or_else(|| e.to_string());
-            unreachable(self.id(), self.timeout(), &said)
-        })?;
-        Ok(Inspector { metadata })
+        let until = Instant::now() + self.timeout();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match consumer.fetch_metadata(None, left.min(GLANCE)) {
+                Ok(metadata) => {
+                    return Ok(Inspector { consumer, metadata, timeout: self.timeout() });
+                }
+                Err(e) => {
+                    // What went wrong with a connection comes as an event.
+                    let _ = consumer.poll(Duration::ZERO);
+                    let said = context.last().unwrap_or_else(|| e.to_string());
+                    if left <= GLANCE || is_refused_login(&said) {
+                        return Err(unreachable(self.id(), self.timeout(), &said));
+                    }
+                }
+            }
+        }
     }
 }
 
 /// A client that asks, and what the brokers said first.
 pub(crate) struct Inspector {
+    consumer: BaseConsumer<Witness>,
     pub(crate) metadata: Metadata,
+    timeout: Duration,
 }
 
 impl Inspector {
@@ -194,9 +211,22 @@ impl Inspector {
             .then(|| found.partitions().len())
     }
 
-    /// Refuses a topic that is not there.
+    /// Refuses a topic that is not there, or that the user may not see.
     pub(crate) fn check_topic(&self, topic: &str) -> Result<usize> {
-        self.partitions(topic).ok_or_else(|| self.unknown_topic(topic))
+        if let Some(partitions) = self.partitions(topic) {
+            return Ok(partitions);
+        }
+        // A list of all topics leaves out those of others; asked by name the broker says why.
+        let doing = format!("look for topic {topic:?}");
+        let found = self.consumer.fetch_metadata(Some(topic), self.timeout);
+        let found = found.map_err(|e| failure(&doing, &e))?;
+        let code = found.topics().first().and_then(|t| t.error()).map(RDKafkaErrorCode::from);
+        match code {
+            Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                Err(failure(&doing, &KafkaError::MetadataFetch(code)))
+            }
+            _ => Err(self.unknown_topic(topic)),
+        }
     }
 
     /// Says that a topic is not there, with the names that are nearest.

@@ -1,6 +1,6 @@
 //! What librdkafka reports, in our words; and a witness for what it only logs.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use headwater_core::{Error, ErrorKind};
@@ -26,6 +26,9 @@ pub(crate) fn failure(doing: &str, error: &KafkaError) -> Error {
 
 fn said(error: &KafkaError) -> String {
     match error {
+        KafkaError::ClientConfig(_, reason, name, _) if name.contains("password") => {
+            format!("{name}: {reason}")
+        }
         KafkaError::ClientConfig(_, reason, name, value) => format!("{name}={value}: {reason}"),
         other => other.to_string(),
     }
@@ -68,12 +71,37 @@ fn hint(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
+/// A transaction that can only be aborted; the client tells why in words only, with Kafka's name
+/// of the error at the end.
+pub(crate) fn transaction_failed(doing: &str, said: &str) -> Error {
+    let code = [
+        ("TOPIC_AUTHORIZATION_FAILED", RDKafkaErrorCode::TopicAuthorizationFailed),
+        ("TRANSACTIONAL_ID_AUTH", RDKafkaErrorCode::TransactionalIdAuthorizationFailed),
+        ("UNKNOWN_TOPIC_OR_PART", RDKafkaErrorCode::UnknownTopicOrPartition),
+    ];
+    let code = code.iter().find(|(name, _)| said.contains(name)).map(|(_, code)| *code);
+    let kind = code.map_or(ErrorKind::Connector, kind);
+    let error = Error::new(kind, format!("kafka: {doing}: {said}"));
+    match code.and_then(hint) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// Whether what the client logged is about who we are; asking again does not help then.
+pub(crate) fn is_refused_login(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    said.contains("authentication") || said.contains("sasl")
+}
+
 /// The brokers did not answer: transient, as a running job waits for them to come back.
 pub(crate) fn unreachable(brokers: &str, waited: Duration, said: &str) -> Error {
-    let login = said.to_ascii_lowercase();
-    let hint = if login.contains("authentication") || login.contains("sasl") {
-        "check user, password and mechanism"
-    } else if login.contains("ssl") || login.contains("certificate") {
+    if is_refused_login(said) {
+        return Error::config(format!("kafka: {brokers:?} refused the login: {said}"))
+            .hint("check user, password and mechanism");
+    }
+    let cause = said.to_ascii_lowercase();
+    let hint = if cause.contains("ssl") || cause.contains("certificate") {
         "check that the listener speaks TLS and that the CA file is of its certificate's issuer"
     } else {
         "check the address, and that the brokers' advertised.listeners can be reached from here"
@@ -83,16 +111,42 @@ pub(crate) fn unreachable(brokers: &str, waited: Duration, said: &str) -> Error 
         .hint(hint)
 }
 
+/// The value of `debug` with which the client logs what [`Witness::made_anew`] looks for.
+pub(crate) const WATCH_TOPICS: &str = "metadata";
+
+/// The topic in `… Topic NAME changed id from OLD to NEW`; an old id of zeros is none.
+fn changed_topic(message: &str) -> Option<&str> {
+    let (before, ids) = message.split_once(" changed id from ")?;
+    let old = ids.split(' ').next()?;
+    let known = old.chars().any(|c| !matches!(c, 'A' | '='));
+    before.rsplit(' ').next().filter(|_| known)
+}
+
 /// Keeps the last failure that the client logged, and passes logs on to `tracing`.
 #[derive(Clone, Default)]
 pub(crate) struct Witness {
     last: Arc<Mutex<Option<String>>>,
+    made_anew: Arc<OnceLock<String>>,
 }
 
 impl Witness {
     /// The last failure.
     pub(crate) fn last(&self) -> Option<String> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A topic that was deleted and made anew since the client first saw it.
+    ///
+    /// librdkafka reads on at the old offset then, and tells nobody but the log
+    /// (`rdkafka_topic.c`, "an offset reset must be triggered"); [`WATCH_TOPICS`] switches that on.
+    pub(crate) fn made_anew(&self) -> Option<&str> {
+        self.made_anew.get().map(String::as_str)
+    }
+
+    fn note_topic_id(&self, message: &str) {
+        if let Some(topic) = changed_topic(message) {
+            let _ = self.made_anew.set(topic.to_owned());
+        }
     }
 
     fn keep(&self, text: &str) {
@@ -117,7 +171,10 @@ impl ClientContext for Witness {
             RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
                 tracing::debug!(target: "headwater_kafka::client", facility, "{message}");
             }
-            _ => tracing::trace!(target: "headwater_kafka::client", facility, "{message}"),
+            _ => {
+                self.note_topic_id(message);
+                tracing::trace!(target: "headwater_kafka::client", facility, "{message}");
+            }
         }
     }
 
@@ -134,3 +191,17 @@ impl ClientContext for Witness {
 }
 
 impl ConsumerContext for Witness {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_topic_id_is_noticed_but_not_the_first_one() {
+        let text = "[thrd:main]: Topic a.b changed id from lmZ2ZAAkTZ6Eb3E0w5qzrg to x";
+        assert_eq!(changed_topic(text), Some("a.b"));
+        let first = "[thrd:main]: Topic a.b changed id from AAAAAAAAAAAAAAAAAAAAAA to x";
+        assert_eq!(changed_topic(first), None);
+        assert_eq!(changed_topic("Topic a.b Leader 1"), None);
+    }
+}

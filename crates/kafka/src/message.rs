@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Headers in order; a value may be null, and keys may repeat.
 pub type Headers = Vec<(String, Option<Vec<u8>>)>;
 
+/// What the names of our own headers begin with.
+pub(crate) const HEADER_PREFIX: &str = "headwater.";
+
 /// Who set a record's time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Timestamp {

@@ -18,7 +18,7 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Witness, failure};
+use crate::failure::{Witness, failure, transaction_failed};
 use crate::message::Headers;
 
 /// How long a flush or a transactional call may take before its outcome counts as unknown.
@@ -37,13 +37,40 @@ pub(crate) struct Outgoing {
     pub(crate) timestamp: Option<i64>,
 }
 
+impl Outgoing {
+    /// About what it takes in a request, as brokers count it.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + of(value) + 10);
+        of(&self.key) + of(&self.value) + headers.sum::<usize>() + RECORD_OVERHEAD
+    }
+}
+
+/// The most that a batch of one record adds to it.
+const RECORD_OVERHEAD: usize = 128;
+
 /// What the client tells us.
 #[derive(Clone, Default)]
 struct Reports {
     witness: Witness,
-    failed: Arc<Mutex<Option<Error>>>,
+    /// The first record that was not written: to which topic, and why.
+    failed: Arc<Mutex<Option<(String, KafkaError)>>>,
     /// Connections that broke and requests that were not answered in time.
     losses: Arc<AtomicU64>,
+}
+
+impl Reports {
+    fn failure(&self, topic: &str, error: &KafkaError) -> Error {
+        use RDKafkaErrorCode as C;
+        let doing = format!("write to topic {topic:?}");
+        match (error.rdkafka_error_code(), self.witness.last()) {
+            // Records of a transaction that cannot go on are purged; why was logged before.
+            (Some(C::PurgeQueue | C::PurgeInflight), Some(said)) => {
+                transaction_failed(&doing, &said)
+            }
+            _ => failure(&doing, error),
+        }
+    }
 }
 
 impl ClientContext for Reports {
@@ -66,9 +93,8 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, message)) = result {
-            let doing = format!("write to topic {:?}", message.topic());
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-            failed.get_or_insert_with(|| failure(&doing, error));
+            failed.get_or_insert_with(|| (message.topic().to_owned(), error.clone()));
         }
     }
 }
@@ -84,6 +110,8 @@ pub(crate) struct Producer {
 impl Producer {
     pub(crate) fn new(mut config: ClientConfig) -> Result<Self> {
         config.set("enable.idempotence", "true");
+        // Each sink checks its own limit; a producer may serve several.
+        config.set("message.max.bytes", "1000000000");
         config.set("delivery.report.only.error", "true");
         if config.get("transactional.id").is_some() {
             // Repeated failures of a connection are told only so.
@@ -134,7 +162,7 @@ impl Producer {
     /// The first failure of a record, once.
     pub(crate) fn check(&self) -> Result<()> {
         let failed = self.reports.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), |(topic, error)| Err(self.reports.failure(&topic, &error)))
     }
 
     /// Waits until the brokers have acknowledged all that was sent.
@@ -209,7 +237,9 @@ impl Transactions {
     pub(crate) fn start(config: ClientConfig) -> Result<Self> {
         let producer = Producer::new(config.clone())?;
         crash_point("kafka.start.before-fence");
-        producer.init_transactions()?;
+        producer.init_transactions().map_err(|e| {
+            e.within(format!("transactional id {:?}", config.get("transactional.id").unwrap_or("")))
+        })?;
         crash_point("kafka.start.after-fence");
         Ok(Transactions {
             config,

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use headwater_connect::{
     AttemptContext, Committer, Guarantee, Sink, TransactionLog, Writer, WriterContext,
 };
-use headwater_core::{BadRecordPolicy, Error, Record, Result};
+use headwater_core::{BadRecordPolicy, DeadLetter, Error, Record, Result};
 use headwater_formats::Serializer;
 use rdkafka::ClientConfig;
 
@@ -29,12 +29,19 @@ use crate::topics::{self, NewTopic};
 use crate::transaction_log::KafkaTransactionLog;
 
 use self::encode::{Encode, Optional, Parts, Records, Values};
+use self::letters::Letters;
 use self::marker::MarkerCommitter;
 use self::writer::{AtLeastOnceWriter, TransactionalWriter};
 
 mod encode;
+mod letters;
 mod marker;
 mod writer;
+
+/// The largest record, unless `message.max.bytes` says otherwise: what the client and brokers take.
+const DEFAULT_MAX_BYTES: usize = 1_000_000;
+/// The largest dead letter, unless said otherwise.
+const LETTER_BYTES: usize = 32 << 20;
 
 /// How a topic is made if it does not exist.
 #[derive(Clone, Debug, Default)]
@@ -119,7 +126,8 @@ impl<T: Record> SinkBuilder<T> {
         self
     }
 
-    /// What happens to a record that cannot be encoded; dead-lettered unless said otherwise.
+    /// What happens to a record that cannot be encoded, or is larger than `message.max.bytes` (1 MB
+    /// unless said otherwise); dead-lettered unless said otherwise.
     pub fn on_error(mut self, policy: BadRecordPolicy) -> Self {
         self.settings.on_error = policy;
         self
@@ -141,6 +149,31 @@ impl<T: Record> SinkBuilder<Option<T>> {
     /// Values in this format; `None` is a tombstone.
     pub fn optional_value(self, format: impl Serializer<T>) -> KafkaSink<Option<T>> {
         KafkaSink::new(self.settings, Optional { parts: self.parts, format })
+    }
+}
+
+impl SinkBuilder<DeadLetter> {
+    /// Refused records for `Job::dead_letters`: key, value and headers
+    /// as they came, whole, plus headers `headwater.job`, `.step`, `.error`, `.position`, and
+    /// `.topic`, `.partition`, `.offset` of what came from Kafka.
+    ///
+    /// Takes records of up to 32 MiB unless `message.max.bytes` says otherwise, and a topic made by
+    /// [`create_topic`](Self::create_topic) does too. One that the topic does not take fails the
+    /// attempt: it is never left out. Exactly once in the marker form keeps every letter with the
+    /// checkpoint; for large ones take [`at_least_once`](Self::at_least_once).
+    pub fn dead_letters(mut self) -> KafkaSink<DeadLetter> {
+        let has = |all: &[(String, String)], name: &str| all.iter().any(|(n, _)| n == name);
+        let max = || LETTER_BYTES.to_string();
+        if !has(&self.settings.options, "message.max.bytes") {
+            self.settings.options.push(("message.max.bytes".into(), max()));
+        }
+        if let Some(create) = &mut self.settings.create
+            && !has(&create.config, "max.message.bytes")
+        {
+            create.config.push(("max.message.bytes".into(), max()));
+        }
+        self.settings.on_error = BadRecordPolicy::Fail;
+        KafkaSink::new(self.settings, Letters::default())
     }
 }
 
@@ -227,6 +260,7 @@ impl<T: Record> Sink for KafkaSink<T> {
     fn begin_attempt(&self, cx: &AttemptContext) -> Result<()> {
         let Settings { cluster, options, guarantee, .. } = &self.settings;
         let mut config = producer_config(cluster, options);
+        self.encode.set_job(&cx.job);
         let mut slot = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
         // The last attempt's producer ends first, lest it be fenced noisily.
         *slot = None;
@@ -252,7 +286,10 @@ impl<T: Record> Sink for KafkaSink<T> {
     fn writer(&self, cx: &WriterContext) -> Result<Box<dyn Writer<T>>> {
         let (encode, settings) = (Arc::clone(&self.encode), &self.settings);
         let (topic, policy) = (settings.topic.clone(), settings.on_error);
-        let encoder = writer::Encoder::new(encode, topic, policy, cx.wake.clone());
+        let config = producer_config(&settings.cluster, &settings.options);
+        let max_bytes = config.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
+        let max_bytes = max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
+        let encoder = writer::Encoder::new(encode, topic, policy, cx.wake.clone(), max_bytes);
         Ok(match self.attempt()? {
             Attempt::AtLeastOnce(producer) => Box::new(AtLeastOnceWriter::new(encoder, producer)),
             Attempt::Marker { transactions, .. } => {

@@ -6,7 +6,7 @@
 //!
 //! Gaps stop the job: when retention has removed records between our position and the log's start,
 //! or the log ends before our position (the topic was made anew), the error names topic, partition
-//! and the range. [`OnGap::Continue`] goes on instead, and the log says what was skipped.
+//! and the range. [`OnGap::Continue`] goes on instead, and counts the offsets that it passes over.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -25,6 +25,7 @@ use self::decode::{Decode, Optional, Records, Values};
 use self::offsets::Place;
 use self::reader::PartitionReader;
 
+mod access;
 mod client;
 mod decode;
 mod offsets;
@@ -111,7 +112,7 @@ pub enum OnGap {
     /// The job stops and names the range. The default.
     #[default]
     Fail,
-    /// It goes on behind the gap; the log says how many offsets were skipped.
+    /// It goes on behind the gap, and counts the offsets as skipped in the source's totals.
     Continue,
 }
 
@@ -275,6 +276,7 @@ impl<T: Record> Source for KafkaSource<T> {
             for name in names {
                 inspector.check_topic(name)?;
             }
+            access::check(settings, names)?;
         }
         Ok(())
     }
@@ -313,7 +315,7 @@ impl<T: Record> Source for KafkaSource<T> {
             None => offsets::first(&self.settings, client.consumer(), &topic, partition)?,
         };
         let from_start = position.is_some_and(|p| Some(p) == self.first_position().as_ref());
-        let place = offsets::check(
+        let (place, skipped) = offsets::check(
             &self.settings,
             client.consumer(),
             (&topic, partition),
@@ -322,7 +324,8 @@ impl<T: Record> Source for KafkaSource<T> {
         )?;
         let queue = client.assign(&topic, partition, place.next, wake.clone())?;
         let decode = Arc::clone(&self.decode);
-        Ok(Box::new(PartitionReader::new(topic, partition, place, queue, decode, wake, client)))
+        let reader = PartitionReader::new(topic, partition, place, queue, decode, wake, client);
+        Ok(Box::new(reader.having_skipped(skipped)))
     }
 
     fn checkpointed(&self, positions: &[(SplitId, Position)]) {

@@ -40,10 +40,10 @@ impl NewTopic {
 
 /// Makes a topic unless it exists.
 pub(crate) fn create(cluster: &Cluster, new: &NewTopic) -> Result<()> {
-    let admin: AdminClient<DefaultClientContext> = cluster
-        .config(Scope::Both, &[])
-        .create()
-        .map_err(|e| failure("cannot make a client", &e))?;
+    use RDKafkaErrorCode as C;
+    let config = cluster.config(Scope::Both, &[]);
+    let admin: AdminClient<DefaultClientContext> =
+        config.create().map_err(|e| failure("cannot make a client", &e))?;
     let or_default = |n: i32| if n > 0 { n } else { -1 };
     let replication = TopicReplication::Fixed(or_default(new.create.replication));
     let partitions = or_default(new.create.partitions);
@@ -57,17 +57,23 @@ pub(crate) fn create(cluster: &Cluster, new: &NewTopic) -> Result<()> {
     let made = futures::executor::block_on(admin.create_topics([&topic], &options))
         .map_err(|e| failure(&doing, &e))?;
     match made.into_iter().next() {
-        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) => Ok(()),
+        Some(Err((_, C::TopicAlreadyExists))) | Some(Ok(_)) => Ok(()),
+        // Who may not make topics is told so even of one that is there.
+        Some(Err((_, C::TopicAuthorizationFailed | C::ClusterAuthorizationFailed)))
+            if cluster.inspector(&config)?.partitions(&new.name).is_some() =>
+        {
+            Ok(())
+        }
         // A broker that is about to stop or has just started; the next attempt asks again.
         Some(Err((
             _,
-            code @ (RDKafkaErrorCode::OperationTimedOut
-            | RDKafkaErrorCode::RequestTimedOut
-            | RDKafkaErrorCode::NotController
-            | RDKafkaErrorCode::CoordinatorNotAvailable
-            | RDKafkaErrorCode::BrokerNotAvailable
-            | RDKafkaErrorCode::LeaderNotAvailable
-            | RDKafkaErrorCode::NetworkException),
+            code @ (C::OperationTimedOut
+            | C::RequestTimedOut
+            | C::NotController
+            | C::CoordinatorNotAvailable
+            | C::BrokerNotAvailable
+            | C::LeaderNotAvailable
+            | C::NetworkException),
         ))) => Err(Error::transient(format!("kafka: {doing}: {code}"))),
         Some(Err((_, code))) => Err(Error::config(format!("kafka: {doing}: {code}"))
             .hint("make the topic by hand, or grant CREATE on it")),

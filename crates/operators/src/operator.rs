@@ -226,7 +226,7 @@ impl OperatorContext {
             BadRecordPolicy::DeadLetter => {
                 let json = serde_json::to_vec(&record.value).unwrap_or_default();
                 let position = format!("event time {}", record.time);
-                let letter = DeadLetter::new(operator, position, error.to_string(), &json);
+                let letter = DeadLetter::whole(operator, position, error.to_string(), json);
                 self.counts.dead_lettered += 1;
                 self.dead_letters.push(letter);
             }

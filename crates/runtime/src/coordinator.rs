@@ -177,6 +177,9 @@ impl Coordinator {
                     error.report()
                 );
                 self.stats(|s| s.failed += 1);
+                if epoch > self.protocol.durable() {
+                    self.committers.iter_mut().for_each(|(_, c)| c.carry_over(epoch));
+                }
             }
             Decision::Finished { epoch, end } => {
                 let outcome = match end {

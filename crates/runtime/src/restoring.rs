@@ -99,7 +99,7 @@ pub(crate) fn totals_to_counters(
     }
 }
 
-fn fields(t: &OperatorTotals) -> [(&'static str, u64); 7] {
+fn fields(t: &OperatorTotals) -> [(&'static str, u64); 8] {
     [
         ("records_in", t.records_in),
         ("records_out", t.records_out),
@@ -108,6 +108,7 @@ fn fields(t: &OperatorTotals) -> [(&'static str, u64); 7] {
         ("dead_lettered", t.dead_lettered),
         ("dropped", t.dropped),
         ("future", t.future),
+        ("skipped", t.skipped),
     ]
 }
 
@@ -125,6 +126,7 @@ pub(crate) fn totals_from_counters(manifest: &Manifest) -> HashMap<String, Opera
             "dead_lettered" => of.dead_lettered = *value,
             "dropped" => of.dropped = *value,
             "future" => of.future = *value,
+            "skipped" => of.skipped = *value,
             _ => {}
         }
     }

@@ -200,6 +200,9 @@ impl SourceDriver {
             }
         };
         let ended = split.state.ended;
+        if chunk.skipped > 0 {
+            chain.count_skipped(self.member, chunk.skipped);
+        }
         if gave > 0 {
             chain.push_source(self.member, chunk.batch, chunk.bad)?;
         }

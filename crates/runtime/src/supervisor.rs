@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use headwater_checkpoint::{
     AttemptStart, JobLog, Location, Manifest, Protocol, ProtocolOptions, ProtocolStart, Restored,
     StateInfo, restore,
@@ -36,9 +36,9 @@ use crate::uploads::Uploads;
 
 /// Starts a job and returns its handle.
 ///
-/// The configuration of every source and sink is checked, the checkpoint location is opened and the
-/// checkpoint is compared with the job before this returns; so what is wrong with them is said
-/// here.
+/// The configuration of every source and sink is checked, the checkpoint location is opened, the
+/// checkpoint is compared with the job, and the first attempt has begun in every sink before this
+/// returns; so what is wrong with them is said here.
 ///
 /// # Errors
 /// Kinds `Config`, `Plan` and `State`, naming what does not fit and what to do.
@@ -63,6 +63,7 @@ pub fn start(topology: Topology, config: Config) -> Result<JobHandle> {
     }
     let registry = Arc::new(Registry::new(&topology, config.workers));
     let (send, commands) = crossbeam_channel::unbounded();
+    let (begun, has_begun) = crossbeam_channel::bounded(1);
     let supervisor = Supervisor {
         topology,
         config,
@@ -70,13 +71,19 @@ pub fn start(topology: Topology, config: Config) -> Result<JobHandle> {
         states,
         registry: Arc::clone(&registry),
         commands,
+        begun,
         clock: Arc::new(SystemClock),
     };
     let thread = std::thread::Builder::new()
         .name("headwater-job".into())
         .spawn(move || supervisor.run(restored))
         .map_err(|e| Error::internal("cannot start the supervisor thread").because(e))?;
-    Ok(JobHandle { commands: send, registry, supervisor: Some(thread) })
+    let mut handle = JobHandle { commands: send, registry, supervisor: Some(thread) };
+    // Nothing is sent when the job is over before it has begun.
+    if has_begun.recv().is_err() {
+        handle.wait()?;
+    }
+    Ok(handle)
 }
 
 fn another_job(config: &Config, theirs: &str, ours: &str) -> Error {
@@ -103,6 +110,8 @@ struct Supervisor {
     states: Vec<StateInfo>,
     registry: Arc<Registry>,
     commands: Receiver<Command>,
+    /// Told when the first attempt has begun in all sinks, or failed in a way that may pass.
+    begun: Sender<()>,
     clock: Arc<dyn Clock>,
 }
 
@@ -134,6 +143,7 @@ impl Supervisor {
             );
             let pause = self.config.restart.pause(failures).filter(|_| !hopeless);
             let Some(pause) = pause else { return Err(error) };
+            let _ = self.begun.try_send(());
             tracing::error!(
                 failures,
                 pause_ms = pause.as_millis() as u64,
@@ -205,6 +215,7 @@ impl Supervisor {
                 Ledger::Checkpoints(log)
             }
         };
+        let _ = self.begun.try_send(());
         let manifest = restored.manifest.as_ref();
         let epoch = manifest.map_or(Epoch::NONE, |m| m.epoch);
         if manifest.is_some_and(|m| m.finished) {

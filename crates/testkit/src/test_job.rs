@@ -89,7 +89,7 @@ impl TestJob {
     /// Pushes something that the source could not read: the source's policy decides.
     #[track_caller]
     pub fn send_bad(&mut self, source: &str, record: &str, reason: &str) -> &mut Self {
-        let (record, reason) = (record.as_bytes().to_vec(), reason.to_owned());
+        let (record, reason) = (record.as_bytes().to_vec().into(), reason.to_owned());
         let bad = BadRecord { record, position: "test".into(), reason };
         self.done(|driver| driver.send_bad(source, None, bad))
     }

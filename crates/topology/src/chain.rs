@@ -201,7 +201,7 @@ impl Chain {
                 BadRecordPolicy::DeadLetter => {
                     add(&m.metrics.dead_lettered, refused);
                     let letter =
-                        |b: BadRecord| DeadLetter::new(&m.name, b.position, b.reason, &b.record);
+                        |b: BadRecord| DeadLetter::whole(&m.name, b.position, b.reason, b.record);
                     let letters = bad.into_iter().map(letter).collect();
                     self.send_dead_letters(letters);
                 }
@@ -211,6 +211,11 @@ impl Chain {
             self.route(member, vec![(headwater_operators::operator::OUT, batch)]);
         }
         self.work_off()
+    }
+
+    /// Counts places that a source passed over.
+    pub fn count_skipped(&mut self, member: usize, places: u64) {
+        add(&self.members[member].metrics.skipped, places);
     }
 
     /// Takes in a batch that came over a partitioned edge.

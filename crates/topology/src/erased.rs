@@ -35,6 +35,8 @@ pub struct Chunk {
     pub batch: Batch,
     /// Records refused.
     pub bad: Vec<BadRecord>,
+    /// Places passed over.
+    pub skipped: u64,
     /// What comes next.
     pub status: ReadStatus,
 }
@@ -99,7 +101,7 @@ impl<T: headwater_core::Record> AnyReader for ErasedReader<T> {
         } else {
             Batch::new(buffer.records).with_split(split)
         };
-        Ok(Chunk { batch, bad: buffer.bad, status })
+        Ok(Chunk { batch, bad: buffer.bad, skipped: buffer.skipped, status })
     }
     fn position(&self) -> Position {
         self.0.position()

@@ -22,6 +22,8 @@ pub struct OperatorMetrics {
     pub dropped: AtomicU64,
     /// Records stamped too far in the future to move the watermark.
     pub future: AtomicU64,
+    /// Places a source passed over because what was there is gone.
+    pub skipped: AtomicU64,
     /// Entries put back from a checkpoint.
     pub restored: AtomicU64,
     /// Nanoseconds spent in the operator.
@@ -49,6 +51,7 @@ impl Default for OperatorMetrics {
             dead_lettered: zero(),
             dropped: zero(),
             future: zero(),
+            skipped: zero(),
             restored: zero(),
             busy_ns: zero(),
             blocked_ns: zero(),
@@ -77,6 +80,8 @@ pub struct OperatorTotals {
     pub dropped: u64,
     /// Records stamped too far in the future to move the watermark.
     pub future: u64,
+    /// Places a source passed over because what was there is gone.
+    pub skipped: u64,
 }
 
 impl OperatorTotals {
@@ -89,6 +94,7 @@ impl OperatorTotals {
         self.dead_lettered += other.dead_lettered;
         self.dropped += other.dropped;
         self.future += other.future;
+        self.skipped += other.skipped;
     }
 }
 
@@ -103,6 +109,7 @@ impl OperatorMetrics {
             dead_lettered: self.dead_lettered.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
             future: self.future.load(Relaxed),
+            skipped: self.skipped.load(Relaxed),
         }
     }
 
@@ -115,5 +122,6 @@ impl OperatorMetrics {
         self.dead_lettered.store(totals.dead_lettered, Relaxed);
         self.dropped.store(totals.dropped, Relaxed);
         self.future.store(totals.future, Relaxed);
+        self.skipped.store(totals.skipped, Relaxed);
     }
 }

@@ -42,7 +42,7 @@ impl SinkOperator {
                 _ => {
                     cx.counts.dead_lettered += 1;
                     let BadRecord { record, position, reason } = bad;
-                    cx.dead_letters.push(DeadLetter::new(&self.name, position, reason, &record));
+                    cx.dead_letters.push(DeadLetter::whole(&self.name, position, reason, record));
                 }
             }
         }

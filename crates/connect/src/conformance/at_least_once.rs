@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use headwater_core::Epoch;
 
-use super::sinks::Writers;
+use super::sinks::{Writers, begin};
 use super::{same_records, tally};
 use crate::sink::{Committer, Guarantee, Sink};
 
@@ -99,6 +99,7 @@ where
     fn start(&mut self, workers: usize) -> Result<Attempt<S::Record>, String> {
         self.attempt += 1;
         let sink = (self.make)();
+        begin(&sink)?;
         let mut committer = sink.committer().map_err(|e| e.report())?;
         if let Some(committer) = &mut committer {
             committer.recover(Epoch(self.epoch), &[]).map_err(|e| e.report())?;

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use headwater_core::Epoch;
 
 use super::same_records;
-use super::sinks::Writers;
+use super::sinks::{Writers, begin};
 use crate::sink::{Committable, Committer, Guarantee, Sink};
 
 /// Checks an exactly-once sink: `make` gives it anew (on the same target), `visible` reads what a
@@ -103,6 +103,7 @@ where
     fn start(&mut self, workers: usize, when: &str) -> Result<Attempt<S::Record>, String> {
         self.attempt += 1;
         let sink = (self.make)();
+        begin(&sink)?;
         let committer = sink.committer().map_err(|e| e.report())?;
         let mut committer = committer.ok_or("an exactly-once sink has no committer")?;
         let (epoch, mut committables) = self.restored.clone();

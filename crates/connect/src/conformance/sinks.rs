@@ -5,8 +5,15 @@ use std::time::Instant;
 use headwater_core::{EventTime, Record, Timed};
 
 use super::PATIENCE;
-use crate::sink::{Sink, WriteStatus, Writer, WriterContext};
+use crate::sink::{AttemptContext, Sink, WriteStatus, Writer, WriterContext};
 use crate::source::Wake;
+
+/// Tells a sink that an attempt of a job of its own begins.
+pub(super) fn begin(sink: &impl Sink) -> Result<(), String> {
+    let (job, name) = ("conformance".to_owned(), "conformance".to_owned());
+    let cx = AttemptContext { job, sink: name, transaction: None };
+    sink.begin_attempt(&cx).map_err(|e| format!("cannot begin an attempt: {}", e.report()))
+}
 
 /// The writers of all workers of one attempt.
 pub(super) struct Writers<T>(Vec<Box<dyn Writer<T>>>);

@@ -165,7 +165,7 @@ impl<F> TextReader<F> {
         self.seen = 0;
         let (size, max) = (long.bytes - line_end as u64, self.max_record_bytes);
         Frame::TooLong(BadRecord {
-            record: std::mem::take(&mut long.excerpt),
+            record: std::mem::take(&mut long.excerpt).into(),
             position: format!("line {line}"),
             reason: format!("record of {size} bytes exceeds the limit of {max}"),
         })

@@ -14,7 +14,7 @@ use crate::support::*;
 
 fn show_bad(bad: &[BadRecord]) -> String {
     let show = |b: &BadRecord| {
-        format!("{}: {:?}: {}\n", b.position, String::from_utf8_lossy(&b.record), b.reason)
+        format!("{}: {:?}: {}\n", b.position, String::from_utf8_lossy(b.record.bytes()), b.reason)
     };
     bad.iter().map(show).collect()
 }
@@ -156,7 +156,7 @@ fn records_over_the_limit_are_refused_and_counted() {
         read_all(&mut *open(&source, "lines.txt", None))
     };
     assert_eq!(good, ["short", "1234567890", "end"]);
-    assert_eq!(bad[0].record.len(), 65_536 - "short\n".len());
+    assert_eq!(bad[0].record.bytes().len(), 65_536 - "short\n".len());
     assert_eq!(bad[0].position, "line 2");
     assert_eq!(bad[0].reason, "record of 200000 bytes exceeds the limit of 10");
     assert_eq!(bad[1].reason, "record of 11 bytes exceeds the limit of 10");

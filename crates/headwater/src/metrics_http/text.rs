@@ -22,7 +22,7 @@ pub struct Now {
 type Count = fn(&OperatorSnapshotMetrics) -> u64;
 
 /// Counters of each operator: name, help, value.
-const COUNTERS: [(&str, &str, Count); 8] = [
+const COUNTERS: [(&str, &str, Count); 9] = [
     ("records_in_total", "Records taken in.", |o| o.totals.records_in),
     ("records_out_total", "Records emitted, over all outputs.", |o| o.totals.records_out),
     ("records_filtered_total", "Records filtered out by user code.", |o| o.totals.filtered),
@@ -33,6 +33,9 @@ const COUNTERS: [(&str, &str, Count); 8] = [
     ("records_dropped_total", "Records dropped by a declared policy.", |o| o.totals.dropped),
     ("records_future_total", "Records too far in the future to move the watermark.", |o| {
         o.totals.future
+    }),
+    ("source_skipped_total", "Places of gone records passed over, as allowed.", |o| {
+        o.totals.skipped
     }),
     ("state_entries_restored_total", "State entries put back from checkpoints.", |o| o.restored),
 ];
@@ -310,6 +313,11 @@ pub(crate) mod tests {
             headwater_records_future_total{job="orders",operator="orders",kind="source"} 0
             headwater_records_future_total{job="orders",operator="per \"user\"\\day\n",kind="window"} 0
             headwater_records_future_total{job="orders",operator="out",kind="sink"} 0
+            # HELP headwater_source_skipped_total Places of gone records passed over, as allowed.
+            # TYPE headwater_source_skipped_total counter
+            headwater_source_skipped_total{job="orders",operator="orders",kind="source"} 0
+            headwater_source_skipped_total{job="orders",operator="per \"user\"\\day\n",kind="window"} 0
+            headwater_source_skipped_total{job="orders",operator="out",kind="sink"} 0
             # HELP headwater_state_entries_restored_total State entries put back from checkpoints.
             # TYPE headwater_state_entries_restored_total counter
             headwater_state_entries_restored_total{job="orders",operator="orders",kind="source"} 0

@@ -10,6 +10,10 @@ use crate::producer::Outgoing;
 pub(crate) trait Encode<T>: Send + Sync + 'static {
     fn validate(&self) -> Result<()>;
     fn ready(&self, wake: &Wake) -> Result<Readiness>;
+    /// Told before records come.
+    fn set_job(&self, job: &str) {
+        let _ = job;
+    }
     /// Fills `out`, whose buffers are used again and again.
     fn encode(&self, record: &Timed<T>, out: &mut Outgoing) -> Result<()>;
 }

@@ -132,6 +132,11 @@ impl Committer for MarkerCommitter {
         self.settle(epoch, committables)
     }
 
+    fn carry_over(&mut self, epoch: Epoch) {
+        // The open transaction has its records; those of the next epoch join them.
+        self.transactions.skip(epoch);
+    }
+
     fn recover(&mut self, epoch: Epoch, committables: &[Committable]) -> Result<()> {
         self.settle(epoch, committables)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use headwater_connect::{BadRecord, Committable, WriteStatus, Writer};
-use headwater_core::{BadRecordPolicy, Epoch, ErrorKind, Record, Result, Timed, Wake};
+use headwater_core::{BadRecordPolicy, Epoch, Error, ErrorKind, Record, Result, Timed, Wake};
 use headwater_formats::Readiness;
 
 use super::encode::Encode;
@@ -17,6 +17,7 @@ pub(super) struct Encoder<T> {
     wake: Wake,
     out: Outgoing,
     refused: Vec<BadRecord>,
+    max_bytes: usize,
 }
 
 impl<T: Record> Encoder<T> {
@@ -25,9 +26,22 @@ impl<T: Record> Encoder<T> {
         topic: String,
         policy: BadRecordPolicy,
         wake: Wake,
+        max_bytes: usize,
     ) -> Self {
         let (out, refused) = (Outgoing::default(), Vec::new());
-        Encoder { encode, topic, policy, wake, out, refused }
+        Encoder { encode, topic, policy, wake, out, refused, max_bytes }
+    }
+
+    /// Fills `out`. A record that the brokers would not take is refused here, where the policy
+    /// applies: from them it would come as a failure of the whole transaction.
+    fn encode(&mut self, record: &Timed<T>) -> Result<()> {
+        self.encode.encode(record, &mut self.out)?;
+        let (size, max) = (self.out.size_bytes(), self.max_bytes);
+        if size > max {
+            return Err(Error::data(format!("record of {size} bytes, message.max.bytes is {max}"))
+                .hint("raise it here, and max.message.bytes of the topic, or send less"));
+        }
+        Ok(())
     }
 
     /// Encodes and sends records from the front until one is not taken; `sent` sees each that was.
@@ -44,7 +58,7 @@ impl<T: Record> Encoder<T> {
         let mut done = 0;
         let mut status = WriteStatus::Done;
         for record in records.iter() {
-            match self.encode.encode(record, &mut self.out) {
+            match self.encode(record) {
                 Ok(()) => {
                     if !producer.send(&self.topic, &self.out)? {
                         status = WriteStatus::Blocked;
@@ -57,7 +71,7 @@ impl<T: Record> Encoder<T> {
                     let form = serde_json::to_vec(&record.value).unwrap_or_default();
                     let position = format!("topic {:?}", self.topic);
                     let reason = e.to_string();
-                    self.refused.push(BadRecord { record: form, position, reason });
+                    self.refused.push(BadRecord { record: form.into(), position, reason });
                 }
                 Err(e) => return Err(e.within(format!("topic {:?}", self.topic))),
             }

@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use headwater_core::{Error, Result, Wake};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{End, Settings, Topics, pattern_of};
+use super::{End, OnGap, Settings, Topics, pattern_of};
 use crate::cluster::Inspector;
-use crate::failure::{Witness, failure};
+use crate::failure::{WATCH_TOPICS, Witness, failure};
 use crate::options::Scope;
 
 /// Topic and partition.
@@ -45,6 +46,9 @@ impl SourceClient {
         }
         let isolation = if settings.uncommitted { "read_uncommitted" } else { "read_committed" };
         config.set("isolation.level", isolation);
+        config.set("debug", WATCH_TOPICS).set_log_level(RDKafkaLogLevel::Debug);
+        // How long a topic may be missing before it counts as deleted: 30 s else.
+        config.set("topic.metadata.propagation.max.ms", "10000");
         // After a full queue the default is to wait a second.
         config.set("fetch.queue.backoff.ms", "5");
         config.set("fetch.error.backoff.ms", "50");
@@ -80,6 +84,15 @@ impl SourceClient {
         super::offsets::watermarks(&self.settings, &self.consumer, topic, partition)
     }
 
+    /// Whether the topic was deleted and made anew under us.
+    pub(crate) fn was_made_anew(&self, topic: &str) -> bool {
+        self.consumer.context().made_anew() == Some(topic)
+    }
+
+    pub(crate) fn on_gap(&self) -> OnGap {
+        self.settings.on_gap
+    }
+
     /// The partitions that are known now; never waits.
     pub(crate) fn partitions(&self) -> Result<Vec<Partition>> {
         let mut found = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,6 +120,15 @@ impl SourceClient {
             .map_err(|e| failure(&doing(), &e))?;
         self.consumer.incremental_assign(&list).map_err(|e| failure(&doing(), &e))?;
         Ok(queue)
+    }
+
+    /// Stops fetching a partition, so that it can be opened again.
+    pub(crate) fn release(&self, topic: &str, partition: i32) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        if let Err(e) = self.consumer.incremental_unassign(&list) {
+            tracing::debug!(topic, partition, "cannot stop fetching: {e}");
+        }
     }
 
     /// Tells the group how far we are, now and then: for tools that show lag.

@@ -1,11 +1,11 @@
 //! From a Kafka message to a record, with formats.
 
-use headwater_core::{Record, Result, Wake};
+use headwater_core::{Original, Record, Result, Wake};
 use headwater_formats::{Deserializer, Readiness, Refused};
 use rdkafka::Message;
 use rdkafka::message::Headers as _;
 
-use crate::message::{Headers, KafkaRecord, Timestamp};
+use crate::message::{HEADER_PREFIX, Headers, KafkaRecord, Timestamp};
 
 /// A message, whoever owns it.
 pub(crate) struct View<'a> {
@@ -17,6 +17,21 @@ pub(crate) struct View<'a> {
     pub(crate) offset: i64,
     /// Taken apart only for those who ask.
     pub(crate) headers: &'a dyn Fn() -> Headers,
+}
+
+impl View<'_> {
+    /// A copy for the dead letters, with its place among the headers.
+    pub(crate) fn original(&self) -> Original {
+        let mut headers = (self.headers)();
+        let mut place = |name: &str, value: String| {
+            headers.push((format!("{HEADER_PREFIX}{name}"), Some(value.into_bytes())));
+        };
+        place("topic", self.topic.to_owned());
+        place("partition", self.partition.to_string());
+        place("offset", self.offset.to_string());
+        let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        Original { key: bytes(self.key), value: bytes(self.value), headers }
+    }
 }
 
 /// Looks at a message of the client.

@@ -68,38 +68,40 @@ pub(crate) fn first(
     Ok(Place { next, end })
 }
 
-/// Compares a place with what the log still has.
+/// Compares a place with what the log still has; gives where to go on, and how many offsets that
+/// passes over.
 pub(crate) fn check(
     settings: &Settings,
     client: &Client,
     (topic, partition): (&str, i32),
     mut place: Place,
     from_start: bool,
-) -> Result<Place> {
+) -> Result<(Place, u64)> {
     let (low, high) = watermarks(settings, client, topic, partition)?;
     if from_start {
         place.next = low;
-        return Ok(place);
+        return Ok((place, 0));
     }
     let done = place.end.is_some_and(|end| place.next >= end);
     if done || (low..=high).contains(&place.next) {
-        return Ok(place);
+        return Ok((place, 0));
     }
     if settings.on_gap == OnGap::Fail {
         return Err(gap(topic, partition, place.next, low, high));
     }
     let to = if place.next < low { low } else { high };
+    let skipped = u64::try_from(low - place.next).unwrap_or(0);
     tracing::warn!(
         topic,
         partition,
         position = place.next,
         log_start = low,
         log_end = high,
-        skipped = (low - place.next).max(0),
+        skipped,
         "going on behind a gap, as the job allows"
     );
     place.next = to;
-    Ok(place)
+    Ok((place, skipped))
 }
 
 /// What is gone, by name.
@@ -120,6 +122,15 @@ pub(crate) fn gap(topic: &str, partition: i32, position: i64, low: i64, high: i6
         "restore the topic, start the job anew from an empty checkpoint directory, or accept the \
          loss with on_gap(OnGap::Continue)",
     )
+}
+
+/// The topic is another one now.
+pub(crate) fn made_anew(topic: &str, partition: i32, position: i64) -> Error {
+    Error::state(format!(
+        "topic {topic:?} was deleted and made anew while it was read; our position in partition \
+         {partition}, offset {position}, is of the old one"
+    ))
+    .hint("start the job anew from an empty checkpoint directory")
 }
 
 /// The first and the next offset of a partition's log, as our isolation level sees it.

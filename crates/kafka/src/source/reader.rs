@@ -11,9 +11,10 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::OwnedMessage;
 
+use super::OnGap;
 use super::client::SourceClient;
 use super::decode::{Decode, View, headers_of, view};
-use super::offsets::{Place, gap};
+use super::offsets::{Place, gap, made_anew};
 use crate::failure::{Witness, failure};
 
 /// See the module documentation.
@@ -21,6 +22,8 @@ pub(crate) struct PartitionReader<T> {
     topic: String,
     partition: i32,
     place: Place,
+    /// Offsets of a gap that the job goes on behind, not counted yet.
+    skipped: u64,
     /// Before the client, which must outlive it; taken out only within a call.
     queue: Option<PartitionQueue<Witness>>,
     /// A message whose format has to fetch something first.
@@ -45,12 +48,19 @@ impl<T: Record> PartitionReader<T> {
             topic,
             partition,
             place,
+            skipped: 0,
             queue: Some(queue),
             held: None,
             decode,
             wake,
             client,
         }
+    }
+
+    /// So many offsets were passed over before the first read.
+    pub(crate) fn having_skipped(mut self, offsets: u64) -> Self {
+        self.skipped = offsets;
+        self
     }
 
     fn is_at_end(&self) -> bool {
@@ -68,8 +78,9 @@ impl<T: Record> PartitionReader<T> {
                 buffer.push_at(time, value);
             }
             Err(refused) => {
-                let place = format!("offset {}", message.offset);
-                buffer.refuse(message.value.unwrap_or_default(), place, refused);
+                let View { topic, partition, offset, .. } = message;
+                let place = format!("{topic}-{partition}, offset {offset}");
+                buffer.refuse_whole(message.original(), place, refused);
             }
         }
         self.place.next = message.offset + 1;
@@ -130,7 +141,12 @@ impl<T: Record> PartitionReader<T> {
             }
             Some(C::OffsetOutOfRange | C::AutoOffsetReset) => {
                 let known = self.client.watermarks(&self.topic, self.partition)?;
-                Err(gap(&self.topic, self.partition, self.place.next, known.0, known.1))
+                let gap = gap(&self.topic, self.partition, self.place.next, known.0, known.1);
+                Err(match self.client.on_gap() {
+                    OnGap::Fail => gap,
+                    // The next attempt opens the partition behind it.
+                    OnGap::Continue => Error::transient("going on behind a gap").because(gap),
+                })
             }
             Some(C::UnknownTopicOrPartition | C::UnknownPartition | C::UnknownTopic) => {
                 let next = self.place.next;
@@ -142,8 +158,18 @@ impl<T: Record> PartitionReader<T> {
     }
 }
 
+impl<T> Drop for PartitionReader<T> {
+    fn drop(&mut self) {
+        self.client.release(&self.topic, self.partition);
+    }
+}
+
 impl<T: Record> Reader<T> for PartitionReader<T> {
     fn read(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus> {
+        buffer.skipped += std::mem::take(&mut self.skipped);
+        if self.client.was_made_anew(&self.topic) {
+            return Err(made_anew(&self.topic, self.partition, self.place.next));
+        }
         if !self.take_held(buffer)? {
             return Ok(ReadStatus::Idle);
         }

@@ -98,7 +98,7 @@ fn act(driver: &mut Driver, job: &CaseJob, command: &Command) -> Result<()> {
         }
         Command::Bad { to: Place { source, split }, record } => {
             let bad = headwater_connect::BadRecord {
-                record: record.clone().into_bytes(),
+                record: record.clone().into_bytes().into(),
                 position: "case".into(),
                 reason: "cannot be read".into(),
             };
@@ -177,8 +177,8 @@ fn registered<'a, T>(
 
 /// The counters that are not 0.
 fn totals(totals: &OperatorTotals) -> String {
-    let OperatorTotals { records_in, records_out, filtered, late, dead_lettered, dropped, future } =
-        totals;
+    let OperatorTotals { records_in, records_out, filtered, late, .. } = totals;
+    let OperatorTotals { dead_lettered, dropped, future, skipped, .. } = totals;
     let all = [
         ("in", records_in),
         ("out", records_out),
@@ -187,6 +187,7 @@ fn totals(totals: &OperatorTotals) -> String {
         ("dead_lettered", dead_lettered),
         ("dropped", dropped),
         ("future", future),
+        ("skipped", skipped),
     ];
     let some = all.iter().filter(|(_, n)| **n > 0).map(|(name, n)| format!("{name}={n}"));
     some.collect::<Vec<_>>().join(" ")
