@@ -101,6 +101,7 @@ fn chaos(args: &Args) -> io::Result<u64> {
             workers: args.workers,
             seed,
             plant: args.plant,
+            silence: Duration::from_secs(60),
         };
         println!(
             "{form}: seed {seed}, {} records/s, epochs of {:?}, transaction timeout {:?}",

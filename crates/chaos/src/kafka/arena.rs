@@ -45,6 +45,8 @@ pub struct Setup {
     pub seed: u64,
     /// A fault to build into the job.
     pub plant: Option<Plant>,
+    /// At the end: how long nothing new may come before what is missing counts as lost.
+    pub silence: Duration,
 }
 
 /// A broker of one's own, with a proxy in front of it for the job.
@@ -215,7 +217,7 @@ impl Arena {
 
     fn until_caught_up(&mut self, rows: u64) -> io::Result<()> {
         let (mut count, mut since) = (self.observer.count(), Instant::now());
-        while count < rows && since.elapsed() < PATIENCE / 2 {
+        while count < rows && since.elapsed() < self.setup.silence {
             std::thread::sleep(Duration::from_millis(20));
             self.check_job()?;
             let now = self.observer.count();

@@ -33,6 +33,7 @@ fn verdict_of(broker: &Broker, form: Form, plant: Option<Plant>, points: &[&str]
         workers: 2,
         seed: 7,
         plant,
+        silence: Duration::from_secs(10),
     };
     let mut arena = Arena::new(setup, &broker.admin(), broker.bootstrap()).unwrap();
     for point in points {
