@@ -119,6 +119,8 @@ impl BrokerOptions {
         set("log.dirs", &dir.join("data").display());
         listeners.properties(&mut set, self.advertised.as_deref());
         set("auto.create.topics.enable", &false);
+        // Tests write records of any time; what is old must not vanish under them.
+        set("log.retention.ms", &-1);
         set("group.initial.rebalance.delay.ms", &0);
         set("group.min.session.timeout.ms", &100);
         set("transaction.max.timeout.ms", &self.transaction_max_timeout.as_millis());
