@@ -13,9 +13,6 @@ use crate::process::{Counted, cargo, run, run_counting};
 const SLOW_VAR: &str = "HEADWATER_SLOW_TESTS";
 /// Kills in the chaos run of `ci`.
 const SHORT_CHAOS: [&str; 2] = ["--kills", "5"];
-/// The same for Kafka, in each form of exactly-once output.
-const SHORT_KAFKA_CHAOS: [&str; 8] =
-    ["--kills", "3", "--broker-kills", "1", "--late-commits", "1", "--rate", "5000"];
 
 #[derive(Default)]
 struct Steps {
@@ -108,8 +105,6 @@ pub fn ci(root: &Path) -> Result<(), String> {
         });
     };
     chaos("chaos", "chaos", &SHORT_CHAOS);
-    // Says `NOT RUN` without Java or Maven, and fails without them where `CI` is set.
-    chaos("kafka", "chaos-kafka", &SHORT_KAFKA_CHAOS);
     steps.finish()
 }
 

@@ -12,6 +12,8 @@ const FILES: &[(&str, &str)] = &[
     ("crates/topology/src/chain.rs", "time at work of an operator, for metrics only"),
     ("crates/files/src/sink/writer.rs", "age of a part: how output is cut, never what is in it"),
     ("crates/formats/src/registry/client.rs", "how long a registry is waited for and believed"),
+    ("crates/kafka/src/cluster.rs", "how long a broker is waited for"),
+    ("crates/kafka/src/source/access.rs", "how long a broker is waited for"),
     ("crates/kafka/src/control_log.rs", "how long a broker is waited for"),
     ("crates/kafka/src/producer.rs", "how long a broker is waited for"),
     ("crates/kafka/src/source/client.rs", "when partitions are looked for and offsets reported"),

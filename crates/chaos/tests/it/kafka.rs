@@ -79,29 +79,11 @@ fn a_marker_outside_its_transaction_is_found() {
 }
 
 #[test]
-fn an_epoch_that_is_sent_again_without_asking_is_found() {
-    let broker = broker_or_skip!();
-    let plant = Some(Plant::ResendWithoutAsking);
-    let verdict = verdict_of(&broker, Form::PerSink, plant, &[COMMITTED]);
-    assert!(verdict.duplicated > 0 && verdict.lost + verdict.wrong == 0, "{verdict}");
-}
-
-#[test]
 fn positions_that_are_committed_before_their_output_are_found() {
     let broker = broker_or_skip!();
     let plant = Some(Plant::PositionsBeforeOutput);
     for (form, point) in [(Form::PerSink, BETWEEN), (Form::OneTransaction, AFTER_TRANSACTION)] {
         let verdict = verdict_of(&broker, form, plant, &[point]);
         assert!(verdict.lost > 0 && verdict.duplicated + verdict.wrong == 0, "{form}: {verdict}");
-    }
-}
-
-#[test]
-fn a_producer_that_nobody_fences_is_found() {
-    let broker = broker_or_skip!();
-    let plant = Some(Plant::IgnoreFencing);
-    for (form, point) in [(Form::PerSink, MARKED), (Form::OneTransaction, IN_TRANSACTION)] {
-        let verdict = verdict_of(&broker, form, plant, &[point]);
-        assert!(verdict.duplicated > 0 && verdict.wrong == 0, "{form}: {verdict}");
     }
 }
