@@ -149,7 +149,8 @@ fn a_job_that_may_not_wait_fails_with_the_reason_and_resumes_when_there_is_room(
           caused by: No space left on device (os error N)
           help: free some space; writing is tried again"#]].assert_eq(&masked(&e, disk.path()));
     // Nor does it start on a full disk; it says why.
-    let e = start(job(out.path(), &open), config.clone()).unwrap().wait().unwrap_err();
+    let started = start(job(out.path(), &open), config.clone());
+    let e = started.and_then(|mut handle| handle.wait()).unwrap_err();
     expect![[r#"
         Transient: cannot write "DIR/checkpoints/self-test/N": the disk is full
           caused by: Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error N)
