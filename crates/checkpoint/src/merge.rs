@@ -8,7 +8,7 @@
 //! It runs on a thread of the caller, beside processing; its result takes effect when the next
 //! manifest lists it instead of the run. Until then nothing is lost if it is thrown away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use headwater_core::block::{BlockReader, BlockSink, BlockWriter};
@@ -127,20 +127,22 @@ fn open(location: &Location, segment: &SegmentRef) -> Result<SegmentReader> {
     }
 }
 
-/// The last value of each key, in key order; without removals if `from_oldest`.
+/// The last value of each key; without removals if `from_oldest`.
+///
+/// Entries keep the order of their blocks, so the same segments give the same bytes.
 fn fold(blocks: &[Block<'_>], from_oldest: bool) -> Result<(u32, Vec<u8>)> {
-    let mut last: BTreeMap<&[u8], Option<&[u8]>> = BTreeMap::new();
-    for block in blocks {
-        for entry in BlockReader::new(&block.bytes) {
-            let (key, value) = entry?;
-            last.insert(key, value);
+    let entries = || blocks.iter().flat_map(|block| BlockReader::new(&block.bytes)).enumerate();
+    let mut last: HashMap<&[u8], usize> = HashMap::new();
+    for (number, entry) in entries() {
+        last.insert(entry?.0, number);
+    }
+    let (mut folded, mut out) = (0, Vec::new());
+    for (number, entry) in entries() {
+        let (key, value) = entry?;
+        if last.get(key) != Some(&number) || (from_oldest && value.is_none()) {
+            continue;
         }
-    }
-    if from_oldest {
-        last.retain(|_, value| value.is_some());
-    }
-    let mut out = Vec::new();
-    for (key, value) in &last {
+        folded += 1;
         let mut entry = BlockWriter::entry(&mut out);
         entry.key().extend_from_slice(key);
         match value {
@@ -151,5 +153,5 @@ fn fold(blocks: &[Block<'_>], from_oldest: bool) -> Result<(u32, Vec<u8>)> {
             None => entry.finish_removed(),
         }
     }
-    Ok((last.len() as u32, out))
+    Ok((folded, out))
 }

@@ -17,6 +17,7 @@ use headwater_core::{Epoch, Error, ErrorKind, Result, codec};
 use headwater_topology::OperatorTotals;
 use headwater_topology::erased::AnySource;
 
+use crate::background;
 use crate::control::Reading;
 use crate::group::Shared;
 use crate::handle::{Command, Outcome, StopMode};
@@ -342,9 +343,9 @@ impl Coordinator {
             // Nobody listens when the attempt has ended: then the merged segment is an orphan.
             let _ = send.send((run, merged));
         };
-        match std::thread::Builder::new().name("headwater-merge".into()).spawn(merge) {
-            Ok(_) => self.merging = Some(receive),
-            Err(e) => tracing::warn!("cannot start the merge of segments: {e}"),
+        match background::spawn("headwater-merge", merge) {
+            Ok(()) => self.merging = Some(receive),
+            Err(e) => tracing::warn!("{}", e.report()),
         }
     }
 

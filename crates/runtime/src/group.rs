@@ -21,6 +21,7 @@ use headwater_topology::Chain;
 use timely::dataflow::operators::Capability;
 use timely::progress::frontier::MutableAntichain;
 
+use crate::buffers::Buffers;
 use crate::control::{Control, Reading};
 use crate::flow::Flow;
 use crate::held_back::HeldBack;
@@ -35,7 +36,7 @@ use crate::worker_part::Gatherer;
 const ENCODE_TIME: Duration = Duration::from_micros(100);
 /// Bytes encoded between two looks at the clock.
 const ENCODE_BYTES: usize = 16 << 10;
-/// How soon a source looks again when there is no room for its records.
+/// How soon a group looks again when there is no room for its records, or for what it encodes.
 const NO_ROOM_POLL: Duration = Duration::from_micros(100);
 /// How often an idle source group follows the others' watermark.
 const IDLE_POLL: Duration = Duration::from_millis(1);
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) idle_board: IdleBoard,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Instant,
+    pub(crate) buffers: Arc<Buffers>,
 }
 
 /// State of one group on one worker.
@@ -216,7 +218,7 @@ impl GroupState {
     /// (6) Encodes a slice of the running snapshot.
     fn encode(&mut self) -> Result<()> {
         let began = Instant::now();
-        while self.encoding {
+        while self.encoding && self.gatherer.has_room() {
             let chain = &mut self.chain;
             if self.gatherer.encode(|segment| chain.encode(ENCODE_BYTES, segment))? {
                 self.encoding = false;
@@ -254,9 +256,11 @@ impl GroupState {
         }
         let before = self.epoch;
         self.advance(frontiers)?;
-        if self.encoding || self.epoch != before {
+        if self.epoch != before || (self.encoding && self.gatherer.has_room()) {
             // A source that stood still for the barrier goes on.
             next = Next::Now;
+        } else if self.encoding {
+            next = next.sooner(Next::After(NO_ROOM_POLL));
         }
         if let Some(at) = self.chain.wake_at() {
             let wait = Duration::from_millis((at.0 - now.0).max(0) as u64);

@@ -12,6 +12,8 @@
 //! Invariants: this crate never names a connector; nothing unwinds into timely; control traffic
 //! never waits for data credit.
 
+mod background;
+mod buffers;
 pub mod config;
 mod control;
 mod coordinator;

@@ -20,6 +20,7 @@ use headwater_core::block::{BlockReader, BlockSink};
 use headwater_core::{Epoch, Error, ErrorKind, Result};
 use headwater_topology::{NodeKind, Topology};
 
+use crate::background;
 use crate::config::{Config, ExactlyOnceForm};
 
 /// How long to wait before a base that could not be written is tried again.
@@ -282,18 +283,16 @@ impl Bases {
         let segments = manifest.map(|m| m.segments.clone()).unwrap_or_default();
         let abandoned = Arc::new(AtomicBool::new(false));
         let mut writer = BaseWriter { log, segments, abandoned: Arc::clone(&abandoned) };
-        std::thread::Builder::new()
-            .name("headwater-base".into())
-            .spawn(move || {
-                for base in bases {
-                    if writer.abandoned.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    // Nobody listens when the attempt is over.
-                    let _ = report.send(writer.write(base));
+        let work = move || {
+            for base in bases {
+                if writer.abandoned.load(Ordering::Relaxed) {
+                    return;
                 }
-            })
-            .map_err(|e| Error::internal("cannot start the thread of the bases").because(e))?;
+                // Nobody listens when the attempt is over.
+                let _ = report.send(writer.write(base));
+            }
+        };
+        background::spawn("headwater-base", work)?;
         Ok(Bases { to_write: Some(to_write), written, busy: false, abandoned })
     }
 

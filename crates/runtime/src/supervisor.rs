@@ -18,6 +18,7 @@ use headwater_connect::{AttemptContext, Committer, Guarantee, Transaction};
 use headwater_core::{Clock, Epoch, Error, ErrorKind, ProcessingTime, Result};
 use headwater_topology::{NodeKind, Topology};
 
+use crate::buffers::Buffers;
 use crate::config::Config;
 use crate::control::Control;
 use crate::coordinator::{Coordinator, Ended, Ledger, failure_of};
@@ -231,6 +232,7 @@ impl Supervisor {
             idle_board: IdleBoard::new(&self.topology, &published, self.config.workers),
             clock: Arc::clone(&self.clock),
             started: Instant::now(),
+            buffers: Arc::new(Buffers::start()?),
         });
         let (reports_in, reports) = crossbeam_channel::unbounded();
         let in_flight = {
@@ -360,7 +362,7 @@ impl Supervisor {
             Ledger::Checkpoints(log) => Some(log.segments().clone()),
             Ledger::Transactions(_) => None,
         };
-        let uploads = Uploads::start(store)?;
+        let uploads = Uploads::start(store, Arc::clone(&shared.buffers))?;
         let sources = self.topology.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Source { source, .. } => Some((node.name.clone(), Arc::clone(source))),
             _ => None,

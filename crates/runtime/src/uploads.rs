@@ -4,14 +4,17 @@
 //! checkpoint and loses nothing: the upload is tried again after a pause.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use headwater_checkpoint::{Event, SegmentMeta, SegmentRef, SegmentStore};
-use headwater_core::{Epoch, Error, Result};
+use headwater_core::{Epoch, Result};
 use headwater_topology::chain::OperatorSnapshot;
 
+use crate::background;
+use crate::buffers::Buffers;
 use crate::worker_part::WorkerPart;
 
 /// Up to this size a part is written by the coordinator itself.
@@ -50,18 +53,20 @@ pub(crate) struct Uploads {
     /// Uploads that ended on their threads, for [`Uploads::ended`].
     pub(crate) receiver: Receiver<Uploaded>,
     waiting: VecDeque<(Instant, Upload)>,
+    buffers: Arc<Buffers>,
     /// Bytes made durable since they were last asked for.
     bytes: u64,
 }
 
 impl Uploads {
-    pub(crate) fn start(store: Option<SegmentStore>) -> Result<Self> {
+    pub(crate) fn start(store: Option<SegmentStore>, buffers: Arc<Buffers>) -> Result<Self> {
+        let waiting = VecDeque::new();
         let (large, to_do) = unbounded::<Upload>();
         let (sender, receiver) = unbounded();
         let Some(on_thread) = store.clone() else {
             // Nothing ever ends here; a channel without a sender would always be ready.
             let receiver = crossbeam_channel::never();
-            return Ok(Uploads { store, large, receiver, waiting: VecDeque::new(), bytes: 0 });
+            return Ok(Uploads { store, large, receiver, waiting, buffers, bytes: 0 });
         };
         let work = move || {
             for upload in to_do {
@@ -69,9 +74,8 @@ impl Uploads {
                 let _ = sender.send(write(&on_thread, upload));
             }
         };
-        let spawned = std::thread::Builder::new().name("headwater-upload".into()).spawn(work);
-        spawned.map_err(|e| Error::internal("cannot start the upload thread").because(e))?;
-        Ok(Uploads { store, large, receiver, waiting: VecDeque::new(), bytes: 0 })
+        background::spawn("headwater-upload", work)?;
+        Ok(Uploads { store, large, receiver, waiting, buffers, bytes: 0 })
     }
 
     /// Takes a worker's part; the event that follows now, if one does.
@@ -111,6 +115,9 @@ impl Uploads {
         match outcome {
             Ok(segment) => {
                 self.bytes += segment.bytes;
+                for piece in upload.pieces.into_iter().filter(Bytes::is_unique) {
+                    self.buffers.give_back(piece.into());
+                }
                 let (segment, snapshots) = (Some(segment), upload.snapshots);
                 let part = DurablePart { segment, bytes: Vec::new(), snapshots };
                 Event::Ack { worker, epoch, part }

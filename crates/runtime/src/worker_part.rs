@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
 use headwater_checkpoint::SegmentBuilder;
 use headwater_core::{Epoch, Error, Result};
 use headwater_topology::chain::OperatorSnapshot;
+
+use crate::buffers::{Buffers, PIECE_BYTES};
 
 /// What a worker tells the coordinator.
 pub(crate) enum Report {
@@ -27,8 +30,7 @@ pub(crate) struct WorkerPart {
     pub(crate) segment: SegmentBuilder,
 }
 
-/// Size from which on a segment's bytes are taken out of it.
-const PIECE_BYTES: usize = 1 << 20;
+const FIRST_PIECE_BYTES: usize = 64 << 10;
 
 /// Shared by the groups of one worker (one thread).
 #[derive(Clone)]
@@ -39,6 +41,7 @@ struct Inner {
     groups: usize,
     sources_left: usize,
     reports: Sender<Report>,
+    buffers: Arc<Buffers>,
     gathering: Option<Gathering>,
 }
 
@@ -53,8 +56,10 @@ impl Gatherer {
         groups: usize,
         sources: usize,
         reports: Sender<Report>,
+        buffers: Arc<Buffers>,
     ) -> Self {
-        let inner = Inner { worker, groups, sources_left: sources, reports, gathering: None };
+        let sources_left = sources;
+        let inner = Inner { worker, groups, sources_left, reports, buffers, gathering: None };
         Gatherer(Rc::new(RefCell::new(inner)))
     }
 
@@ -82,16 +87,26 @@ impl Gatherer {
         Ok(())
     }
 
+    /// Whether a group can encode more now; if not, soon.
+    pub(crate) fn has_room(&self) -> bool {
+        let mut inner = self.0.borrow_mut();
+        let Inner { gathering: Some(Gathering { part, .. }), buffers, .. } = &mut *inner else {
+            return true;
+        };
+        // The first one grows from nothing, and growing copies.
+        let full = if part.pieces.is_empty() { FIRST_PIECE_BYTES } else { PIECE_BYTES };
+        if part.segment.buffered() < full {
+            return true;
+        }
+        let Some(next) = buffers.take() else { return false };
+        part.pieces.push(Bytes::from(part.segment.drain_into(next)));
+        true
+    }
+
     /// Lets a group encode into the open segment.
     pub(crate) fn encode<R>(&self, f: impl FnOnce(&mut SegmentBuilder) -> Result<R>) -> Result<R> {
         match &mut self.0.borrow_mut().gathering {
-            Some(Gathering { part, .. }) => {
-                let done = f(&mut part.segment);
-                if part.segment.buffered() >= PIECE_BYTES {
-                    part.pieces.push(Bytes::from(part.segment.drain()));
-                }
-                done
-            }
+            Some(Gathering { part, .. }) => f(&mut part.segment),
             None => Err(Error::internal("a group encodes without an open checkpoint")),
         }
     }

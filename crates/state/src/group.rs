@@ -59,13 +59,16 @@ pub(crate) struct Group<K, N, V> {
     frozen: Vec<(u32, N)>,
     /// Entries of that epoch that were encoded because they were about to change.
     encoded: Vec<u8>,
-    /// How many entries of that epoch have been encoded, here or by [`Group::encode`].
+    /// How many these are.
     encoded_entries: u32,
     pub(crate) entries: usize,
 }
 
 /// What finding an entry costs, in bytes that could be encoded in the same time.
 const VISIT_BYTES: usize = 64;
+
+/// How many entries ahead are brought into the cache.
+const WARM_AHEAD: usize = 32;
 
 /// The epochs a change is made in: the running one, and the one being encoded if any.
 #[derive(Clone, Copy)]
@@ -216,14 +219,21 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         std::mem::swap(&mut self.dirty, &mut self.frozen);
     }
 
-    /// Encodes frozen entries of about `budget` bytes into `out`; returns how much budget is left.
+    /// Encodes frozen entries of about `budget` bytes into `out` and adds their number to `entries`;
+    /// returns how much budget is left.
     pub(crate) fn encode(
         &mut self,
         epoch: Epoch,
         mut budget: usize,
         out: &mut Vec<u8>,
+        entries: &mut u32,
     ) -> Result<usize> {
+        let mut warm = self.frozen.len();
         while budget > 0 {
+            if self.frozen.len() == warm {
+                warm = warm.saturating_sub(WARM_AHEAD);
+                self.warm_frozen(warm);
+            }
             let Some((number, ns)) = self.frozen.pop() else { break };
             let before = out.len();
             budget = budget.saturating_sub(VISIT_BYTES);
@@ -234,13 +244,21 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
                 continue;
             }
             encode_cell(&slot.key, &ns, cell, out)?;
-            self.encoded_entries += 1;
+            *entries += 1;
             budget = budget.saturating_sub(out.len() - before);
             if cell.value.is_none() {
                 self.forget(number, &ns);
             }
         }
         Ok(budget)
+    }
+
+    /// Brings the slots of the last frozen entries into the cache: they lie anywhere, and here the
+    /// processor can wait for many of them at a time.
+    fn warm_frozen(&self, from: usize) {
+        let hash = |(number, _): &(u32, N)| self.slot(*number).map_or(0, |slot| slot.hash);
+        let all = self.frozen[from..].iter().fold(0, |all, entry| all ^ hash(entry));
+        std::hint::black_box(all);
     }
 
     /// Whether entries of the frozen epoch are still to be encoded or handed over.
@@ -253,8 +271,7 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         self.frozen.is_empty()
     }
 
-    /// Adds the entries that were encoded because they were about to change; how many entries were
-    /// encoded in all.
+    /// Adds the entries that were encoded because they were about to change; how many they were.
     pub(crate) fn take_encoded(&mut self, out: &mut Vec<u8>) -> u32 {
         if self.frozen.capacity() > 1024 {
             self.frozen = Vec::new();

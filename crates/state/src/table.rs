@@ -77,8 +77,29 @@ const WARM_FROM: usize = 50_000;
 struct Encoding {
     epoch: Epoch,
     next_group: usize,
-    /// The entries of that group so far; one buffer for all groups, as fresh memory is slow.
+    /// The entries of that group that are not handed over; one buffer for all groups, as fresh
+    /// memory is slow.
     out: Vec<u8>,
+    /// How many these are.
+    entries: u32,
+}
+
+/// From this size on a block is handed over, though its key group may have more entries: handing
+/// over copies it, which must not take long.
+const BLOCK_BYTES: usize = 128 << 10;
+
+impl Encoding {
+    fn of(epoch: Epoch) -> Self {
+        Encoding { epoch, next_group: 0, out: Vec::new(), entries: 0 }
+    }
+
+    fn hand_over(&mut self, table: &str, group: KeyGroup, sink: &mut dyn BlockSink) {
+        if self.entries > 0 {
+            sink.block(table, group, self.entries, &self.out);
+        }
+        self.out.clear();
+        self.entries = 0;
+    }
 }
 
 impl<K: Key, N: Record + Ord, V: Record> Table<K, N, V> {
@@ -241,7 +262,7 @@ impl<K: Key, N: Record + Ord, V: Record> StateTable for Table<K, N, V> {
             )));
         }
         self.groups.iter_mut().for_each(Group::freeze);
-        self.encoding = Some(Encoding { epoch: closing, next_group: 0, out: Vec::new() });
+        self.encoding = Some(Encoding::of(closing));
         self.running = closing.next();
         Ok(())
     }
@@ -249,17 +270,18 @@ impl<K: Key, N: Record + Ord, V: Record> StateTable for Table<K, N, V> {
     fn encode(&mut self, mut budget: usize, sink: &mut dyn BlockSink) -> Result<bool> {
         let Some(encoding) = &mut self.encoding else { return Ok(true) };
         while let Some(group) = self.groups.get_mut(encoding.next_group) {
+            let number = KeyGroup(self.range.start + encoding.next_group as u16);
             if group.is_encoding() {
-                budget = group.encode(encoding.epoch, budget, &mut encoding.out)?;
+                let Encoding { epoch, out, entries, .. } = encoding;
+                budget = group.encode(*epoch, budget, out, entries)?;
                 if !group.is_encoded() {
+                    if out.len() >= BLOCK_BYTES {
+                        encoding.hand_over(&self.name, number, sink);
+                    }
                     return Ok(false);
                 }
-                let entries = group.take_encoded(&mut encoding.out);
-                if entries > 0 {
-                    let number = self.range.start + encoding.next_group as u16;
-                    sink.block(&self.name, KeyGroup(number), entries, &encoding.out);
-                }
-                encoding.out.clear();
+                *entries += group.take_encoded(out);
+                encoding.hand_over(&self.name, number, sink);
             }
             encoding.next_group += 1;
         }

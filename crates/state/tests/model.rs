@@ -171,3 +171,29 @@ fn only_changed_entries_are_encoded() {
     let bytes = |b: &Blocks| b.0.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
     assert!(bytes(&delta) < 150 && bytes(&all) > 100_000, "{} {}", bytes(&delta), bytes(&all));
 }
+
+#[test]
+fn a_large_key_group_is_handed_over_in_several_blocks() {
+    let range = KeyGroupRange::all(1);
+    let mut table = Table::<u64, (), String>::new("t", range);
+    let value = |k: u64| format!("{k:0100}");
+    for k in 0..5_000u64 {
+        table.insert(hash_key(&k), &k, &(), value(k)).unwrap();
+    }
+    table.freeze(Epoch(1)).unwrap();
+    let mut blocks = Blocks::default();
+    let mut changed = 0u64;
+    while !table.encode(1_000, &mut blocks).unwrap() {
+        // What changes meanwhile belongs to the next epoch.
+        table.insert(hash_key(&changed), &changed, &(), "changed".into()).unwrap();
+        changed += 7;
+    }
+    assert!(blocks.0.len() > 2 && changed > 700, "{} blocks, {changed}", blocks.0.len());
+    let mut restored = Table::<u64, (), String>::new("t", range);
+    for (group, block) in &blocks.0 {
+        restored.load(*group, block).unwrap();
+    }
+    let content: BTreeMap<u64, String> =
+        restored.iter().map(|(_, k, (), v)| (*k, v.clone())).collect();
+    assert_eq!(content, (0..5_000).map(|k| (k, value(k))).collect());
+}

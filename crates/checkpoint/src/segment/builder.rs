@@ -91,7 +91,8 @@ impl SegmentBuilder {
         self.drain_into(Vec::with_capacity(self.out.len()))
     }
 
-    fn drain_into(&mut self, next: Vec<u8>) -> Vec<u8> {
+    /// As [`SegmentBuilder::drain`]; what follows is built in `next`, an empty buffer.
+    pub fn drain_into(&mut self, next: Vec<u8>) -> Vec<u8> {
         self.hasher.update(&self.out);
         self.drained += self.out.len() as u64;
         std::mem::replace(&mut self.out, next)
