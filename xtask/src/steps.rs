@@ -13,6 +13,9 @@ use crate::process::{Counted, cargo, run, run_counting};
 const SLOW_VAR: &str = "HEADWATER_SLOW_TESTS";
 /// Kills in the chaos run of `ci`.
 const SHORT_CHAOS: [&str; 2] = ["--kills", "5"];
+/// The same from Kafka to Kafka, in each form of exactly once.
+const SHORT_KAFKA_CHAOS: [&str; 8] =
+    ["--kills", "3", "--broker-kills", "1", "--late-commits", "1", "--rate", "4000"];
 
 #[derive(Default)]
 struct Steps {
@@ -36,7 +39,7 @@ impl Steps {
         let mut text = String::from("\n");
         for (name, took, outcome) in &self.done {
             let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
-            text.push_str(&format!("{name:<10} {:>8.1} s  {verdict}\n", took.as_secs_f64()));
+            text.push_str(&format!("{name:<11} {:>8.1} s  {verdict}\n", took.as_secs_f64()));
         }
         let Counted { passed, failed, programs } = self.counted;
         if programs > 0 {
@@ -105,6 +108,7 @@ pub fn ci(root: &Path) -> Result<(), String> {
         });
     };
     chaos("chaos", "chaos", &SHORT_CHAOS);
+    chaos("kafka chaos", "chaos-kafka", &SHORT_KAFKA_CHAOS);
     steps.finish()
 }
 

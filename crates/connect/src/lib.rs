@@ -16,11 +16,13 @@ pub mod console;
 pub mod dead_letters;
 pub mod generator;
 pub mod lines;
+pub mod measure;
 pub mod nexmark;
 pub mod sink;
 pub mod source;
 pub mod transaction;
 
+pub use measure::{Latencies, Measure, MeasureKind, SummaryName};
 pub use sink::{
     AttemptContext, Committable, Committer, Guarantee, Sink, WriteStatus, Writer, WriterContext,
 };

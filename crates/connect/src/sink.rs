@@ -10,6 +10,7 @@
 use headwater_core::{BadRecordPolicy, Epoch, Record, Result, Timed};
 use serde::{Deserialize, Serialize};
 
+use crate::measure::Measure;
 use crate::source::{BadRecord, Wake};
 use crate::transaction::{Transaction, TransactionLog};
 
@@ -53,6 +54,11 @@ pub trait Sink: Send + Sync + 'static {
     /// A sink that says [`Guarantee::ExactlyOnce`] has one.
     fn committer(&self) -> Result<Option<Box<dyn Committer>>> {
         Ok(None)
+    }
+
+    /// What it tells about itself now. Must not wait.
+    fn measures(&self) -> Vec<Measure> {
+        Vec::new()
     }
 
     /// The transactional system it writes, by a name that tells systems apart, if it can share a

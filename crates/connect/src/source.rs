@@ -10,6 +10,8 @@ use std::time::Duration;
 use headwater_core::{EventTime, Original, ProcessingTime, Record, Result, Timed};
 use serde::{Deserialize, Serialize};
 
+use crate::measure::Measure;
+
 pub use headwater_core::Wake;
 
 /// The stable name of a split: a file path, a partition, `"0"`.
@@ -88,6 +90,11 @@ pub trait Source: Send + Sync + 'static {
     /// far the job is. Must not wait.
     fn checkpointed(&self, positions: &[(SplitId, Position)]) {
         let _ = positions;
+    }
+
+    /// What it tells about itself now. Must not wait.
+    fn measures(&self) -> Vec<Measure> {
+        Vec::new()
     }
 
     /// The transactional system it reads, by a name that tells systems apart, if positions in it

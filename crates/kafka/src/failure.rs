@@ -1,9 +1,11 @@
 //! What librdkafka reports, in our words; and a witness for what it only logs.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use headwater_core::{Error, ErrorKind};
+use rdkafka::Statistics;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
@@ -127,6 +129,7 @@ fn changed_topic(message: &str) -> Option<&str> {
 pub(crate) struct Witness {
     last: Arc<Mutex<Option<String>>>,
     made_anew: Arc<OnceLock<String>>,
+    ends: Arc<Mutex<HashMap<(String, i32), i64>>>,
 }
 
 impl Witness {
@@ -141,6 +144,11 @@ impl Witness {
     /// (`rdkafka_topic.c`, "an offset reset must be triggered"); [`WATCH_TOPICS`] switches that on.
     pub(crate) fn made_anew(&self) -> Option<&str> {
         self.made_anew.get().map(String::as_str)
+    }
+
+    /// Where partitions end for us, by the client's last statistics.
+    pub(crate) fn ends(&self) -> HashMap<(String, i32), i64> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn note_topic_id(&self, message: &str) {
@@ -174,6 +182,19 @@ impl ClientContext for Witness {
             _ => {
                 self.note_topic_id(message);
                 tracing::trace!(target: "headwater_kafka::client", facility, "{message}");
+            }
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, of) in statistics.topics {
+            for (partition, known) in of.partitions {
+                // What is not committed is no lag of ours.
+                let end = if known.ls_offset >= 0 { known.ls_offset } else { known.hi_offset };
+                if partition >= 0 && end >= 0 {
+                    ends.insert((topic.clone(), partition), end);
+                }
             }
         }
     }

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Witness, failure, transaction_failed};
 use crate::message::Headers;
+use crate::sink::figures::TransactionFigures;
 
 /// How long a flush or a transactional call may take before its outcome counts as unknown.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -230,6 +231,7 @@ pub(crate) struct Transactions {
     /// The first epoch that was opened; 0 before.
     first: AtomicU64,
     wakes: Mutex<Vec<Wake>>,
+    pub(crate) figures: TransactionFigures,
 }
 
 impl Transactions {
@@ -247,6 +249,7 @@ impl Transactions {
             open: AtomicU64::new(0),
             first: AtomicU64::new(0),
             wakes: Mutex::new(Vec::new()),
+            figures: TransactionFigures::default(),
         })
     }
 
@@ -293,9 +296,15 @@ impl Transactions {
     /// Commits the open transaction and opens that of the next epoch.
     pub(crate) fn commit(&self, epoch: Epoch) -> Result<()> {
         self.open.store(0, Ordering::Release);
-        let producer = self.producer();
-        producer.wait_sent()?;
-        self.end(&producer)?;
+        let (producer, began) = (self.producer(), Instant::now());
+        let ended = producer.wait_sent().and_then(|()| self.end(&producer));
+        match ended {
+            Ok(()) => self.figures.committed(began.elapsed()),
+            Err(error) => {
+                self.figures.unknown();
+                return Err(error);
+            }
+        }
         self.open(epoch.next())
     }
 

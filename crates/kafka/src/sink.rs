@@ -15,7 +15,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headwater_connect::{
-    AttemptContext, Committer, Guarantee, Sink, TransactionLog, Writer, WriterContext,
+    AttemptContext, Committer, Guarantee, Measure, Sink, TransactionLog, Writer, WriterContext,
 };
 use headwater_core::{BadRecordPolicy, DeadLetter, Error, Record, Result};
 use headwater_formats::Serializer;
@@ -29,11 +29,13 @@ use crate::topics::{self, NewTopic};
 use crate::transaction_log::KafkaTransactionLog;
 
 use self::encode::{Encode, Optional, Parts, Records, Values};
+use self::figures::EndToEnd;
 use self::letters::Letters;
 use self::marker::MarkerCommitter;
 use self::writer::{AtLeastOnceWriter, TransactionalWriter};
 
 mod encode;
+pub(crate) mod figures;
 mod letters;
 mod marker;
 mod writer;
@@ -201,6 +203,7 @@ pub struct KafkaSink<T> {
     settings: Settings,
     encode: Arc<dyn Encode<T>>,
     attempt: Mutex<Option<Attempt>>,
+    end_to_end: Arc<EndToEnd>,
 }
 
 /// What the writers and the committer of an attempt share.
@@ -228,7 +231,12 @@ pub(crate) fn producer_config(cluster: &Cluster, own: &[(String, String)]) -> Cl
 
 impl<T: Record> KafkaSink<T> {
     fn new(settings: Settings, encode: impl Encode<T>) -> Self {
-        KafkaSink { settings, encode: Arc::new(encode), attempt: Mutex::new(None) }
+        KafkaSink {
+            settings,
+            encode: Arc::new(encode),
+            attempt: Mutex::new(None),
+            end_to_end: Arc::default(),
+        }
     }
 
     fn attempt(&self) -> Result<Attempt> {
@@ -290,15 +298,18 @@ impl<T: Record> Sink for KafkaSink<T> {
         let max_bytes = config.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
         let max_bytes = max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
         let encoder = writer::Encoder::new(encode, topic, policy, cx.wake.clone(), max_bytes);
+        let end_to_end = Arc::clone(&self.end_to_end);
         Ok(match self.attempt()? {
-            Attempt::AtLeastOnce(producer) => Box::new(AtLeastOnceWriter::new(encoder, producer)),
+            Attempt::AtLeastOnce(producer) => {
+                Box::new(AtLeastOnceWriter::new(encoder, producer, end_to_end))
+            }
             Attempt::Marker { transactions, .. } => {
                 transactions.wake_with(cx.wake.clone());
-                Box::new(TransactionalWriter::new(encoder, transactions, true))
+                Box::new(TransactionalWriter::new(encoder, transactions, end_to_end, true))
             }
             Attempt::OneTransaction(transactions) => {
                 transactions.wake_with(cx.wake.clone());
-                Box::new(TransactionalWriter::new(encoder, transactions, false))
+                Box::new(TransactionalWriter::new(encoder, transactions, end_to_end, false))
             }
         })
     }
@@ -311,6 +322,17 @@ impl<T: Record> Sink for KafkaSink<T> {
             }
             _ => None,
         })
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        let mut all = match self.attempt() {
+            Ok(Attempt::Marker { transactions, .. } | Attempt::OneTransaction(transactions)) => {
+                transactions.figures.measures()
+            }
+            Ok(Attempt::AtLeastOnce(_)) | Err(_) => Vec::new(),
+        };
+        all.extend(self.end_to_end.measures());
+        all
     }
 
     fn transaction_domain(&self) -> Option<String> {

@@ -11,7 +11,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use headwater_connect::{Discovery, Position, Reader, Source, SplitId, Wake};
+use headwater_connect::{Discovery, Measure, Position, Reader, Source, SplitId, Wake};
 use headwater_core::{Error, Record, Result};
 use headwater_formats::Deserializer;
 use regex::Regex;
@@ -28,7 +28,9 @@ use self::reader::PartitionReader;
 mod access;
 mod client;
 mod decode;
+mod lag;
 mod offsets;
+mod queue;
 mod reader;
 
 /// How often new partitions and topics are looked for.
@@ -337,6 +339,11 @@ impl<T: Record> Source for KafkaSource<T> {
             });
             client.commit(offsets);
         }
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        let running = self.client.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        running.map(|client| client.measures()).unwrap_or_default()
     }
 
     fn transaction_domain(&self) -> Option<String> {

@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use headwater_connect::Measure;
 use headwater_core::{Epoch, EventTime};
-use headwater_topology::{DEAD_LETTERS, OperatorMetrics, OperatorTotals, Topology};
+use headwater_topology::erased::AnySink;
+use headwater_topology::{DEAD_LETTERS, Node, NodeKind, OperatorMetrics, OperatorTotals, Topology};
 
 /// One operator at one moment, over all workers.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct OperatorSnapshotMetrics {
     pub state_bytes: u64,
     /// Records held for a sink that does not take them.
     pub backlog: u64,
+    /// What the connector of a source or sink tells about itself.
+    pub measures: Vec<Measure>,
 }
 
 /// Checkpoints so far.
@@ -79,10 +83,41 @@ impl MetricsSnapshot {
     }
 }
 
+/// A step, and how to ask its connector.
+struct Step {
+    name: String,
+    label: String,
+    measures: Box<dyn Fn() -> Vec<Measure> + Send + Sync>,
+}
+
+impl Step {
+    fn of(node: &Node) -> Self {
+        let (name, label) = (node.name.clone(), node.label.clone());
+        let measures: Box<dyn Fn() -> Vec<Measure> + Send + Sync> = match &node.kind {
+            NodeKind::Source { source, .. } => {
+                let source = Arc::clone(source);
+                Box::new(move || source.measures())
+            }
+            NodeKind::Sink(sink) => {
+                let sink = Arc::clone(sink);
+                Box::new(move || sink.measures())
+            }
+            _ => Box::new(Vec::new),
+        };
+        Step { name, label, measures }
+    }
+
+    fn of_dead_letters(sink: &Arc<dyn AnySink>) -> Self {
+        let sink = Arc::clone(sink);
+        let measures = Box::new(move || sink.measures());
+        Step { name: DEAD_LETTERS.into(), label: "sink".into(), measures }
+    }
+}
+
 /// Where the counters live; shared by the handle, the supervisor and the workers.
 pub(crate) struct Registry {
     job: String,
-    steps: Vec<(String, String)>,
+    steps: Vec<Step>,
     started: Instant,
     workers: usize,
     counters: RwLock<Vec<Vec<Arc<OperatorMetrics>>>>,
@@ -93,8 +128,8 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new(topology: &Topology, workers: usize) -> Self {
-        let steps = topology.nodes.iter().map(|n| (n.name.clone(), n.label.clone()));
-        let letters = topology.dead_letters.iter().map(|_| (DEAD_LETTERS.into(), "sink".into()));
+        let steps = topology.nodes.iter().map(Step::of);
+        let letters = topology.dead_letters.iter().map(Step::of_dead_letters);
         Registry {
             job: topology.job.clone(),
             steps: steps.chain(letters).collect(),
@@ -123,9 +158,9 @@ impl Registry {
 
     pub(crate) fn snapshot(&self) -> MetricsSnapshot {
         let counters = self.counters.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let operators = self.steps.iter().enumerate().map(|(step, (name, label))| {
-            let workers = counters.iter().filter_map(|w| w.get(step));
-            operator_snapshot(name, label, workers)
+        let operators = self.steps.iter().enumerate().map(|(at, step)| {
+            let workers = counters.iter().filter_map(|w| w.get(at));
+            operator_snapshot(step, workers)
         });
         let attempts = *self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let in_flight = Arc::clone(&self.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
@@ -143,8 +178,7 @@ impl Registry {
 }
 
 fn operator_snapshot<'a>(
-    name: &str,
-    label: &str,
+    step: &Step,
     workers: impl Iterator<Item = &'a Arc<OperatorMetrics>> + Clone,
 ) -> OperatorSnapshotMetrics {
     let sum = |f: fn(&OperatorMetrics) -> u64| workers.clone().map(|m| f(m)).sum::<u64>();
@@ -154,8 +188,8 @@ fn operator_snapshot<'a>(
     }
     let watermark = workers.clone().map(|m| m.watermark.load(Relaxed)).min();
     OperatorSnapshotMetrics {
-        name: name.to_owned(),
-        label: label.to_owned(),
+        name: step.name.clone(),
+        label: step.label.clone(),
         totals,
         restored: sum(|m| m.restored.load(Relaxed)),
         busy: Duration::from_nanos(sum(|m| m.busy_ns.load(Relaxed))),
@@ -164,5 +198,6 @@ fn operator_snapshot<'a>(
         state_entries: sum(|m| m.state_entries.load(Relaxed)),
         state_bytes: sum(|m| m.state_bytes.load(Relaxed)),
         backlog: sum(|m| m.backlog.load(Relaxed)),
+        measures: (step.measures)(),
     }
 }

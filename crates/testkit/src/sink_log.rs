@@ -168,6 +168,9 @@ impl AnySink for SinkLog {
     fn committer(&self) -> Result<Option<Box<dyn Committer>>> {
         Ok(None)
     }
+    fn measures(&self) -> Vec<headwater_connect::Measure> {
+        Vec::new()
+    }
     fn transaction_domain(&self) -> Option<String> {
         None
     }

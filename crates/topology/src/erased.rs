@@ -1,8 +1,9 @@
 //! Sources and sinks with their record type erased, so that a topology can hold them.
 
 use headwater_connect::{
-    AttemptContext, BadRecord, Committer, Discovery, Guarantee, Position, ReadBuffer, ReadStatus,
-    Reader, Sink, Source, SplitId, TransactionLog, Wake, WriteStatus, Writer, WriterContext,
+    AttemptContext, BadRecord, Committer, Discovery, Guarantee, Measure, Position, ReadBuffer,
+    ReadStatus, Reader, Sink, Source, SplitId, TransactionLog, Wake, WriteStatus, Writer,
+    WriterContext,
 };
 use headwater_core::{BadRecordPolicy, Batch, Epoch, ProcessingTime, Result, SplitTag};
 
@@ -25,6 +26,8 @@ pub trait AnySource: Send + Sync {
     fn first_position(&self) -> Option<Position>;
     /// See [`Source::checkpointed`].
     fn checkpointed(&self, positions: &[(SplitId, Position)]);
+    /// See [`Source::measures`].
+    fn measures(&self) -> Vec<Measure>;
     /// See [`Source::transaction_domain`].
     fn transaction_domain(&self) -> Option<String>;
 }
@@ -79,6 +82,9 @@ impl<S: Source> AnySource for S {
     fn checkpointed(&self, positions: &[(SplitId, Position)]) {
         Source::checkpointed(self, positions);
     }
+    fn measures(&self) -> Vec<Measure> {
+        Source::measures(self)
+    }
     fn transaction_domain(&self) -> Option<String> {
         Source::transaction_domain(self)
     }
@@ -120,6 +126,8 @@ pub trait AnySink: Send + Sync {
     fn begin_attempt(&self, cx: &AttemptContext) -> Result<()>;
     /// See [`Sink::committer`].
     fn committer(&self) -> Result<Option<Box<dyn Committer>>>;
+    /// See [`Sink::measures`].
+    fn measures(&self) -> Vec<Measure>;
     /// See [`Sink::transaction_domain`].
     fn transaction_domain(&self) -> Option<String>;
     /// See [`Sink::transaction_log`].
@@ -157,6 +165,9 @@ impl<S: Sink> AnySink for S {
     }
     fn begin_attempt(&self, cx: &AttemptContext) -> Result<()> {
         Sink::begin_attempt(self, cx)
+    }
+    fn measures(&self) -> Vec<Measure> {
+        Sink::measures(self)
     }
     fn transaction_domain(&self) -> Option<String> {
         Sink::transaction_domain(self)

@@ -89,6 +89,10 @@ impl<S: Sink<Record = TotalRow>> Sink for FaultySink<S> {
         Ok(Some(Box::new(FaultyCommitter { inner, plain, plant })))
     }
 
+    fn measures(&self) -> Vec<headwater_connect::Measure> {
+        self.inner.measures()
+    }
+
     fn transaction_domain(&self) -> Option<String> {
         self.inner.transaction_domain()
     }

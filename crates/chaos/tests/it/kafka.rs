@@ -87,3 +87,19 @@ fn positions_that_are_committed_before_their_output_are_found() {
         assert!(verdict.lost > 0 && verdict.duplicated + verdict.wrong == 0, "{form}: {verdict}");
     }
 }
+
+#[test]
+fn a_producer_that_nobody_fences_is_found() {
+    let broker = broker_or_skip!();
+    let plant = Some(Plant::IgnoreFencing);
+    let verdict = verdict_of(&broker, Form::OneTransaction, plant, &[IN_TRANSACTION]);
+    assert!(verdict.duplicated > 0 && verdict.lost + verdict.wrong == 0, "{verdict}");
+}
+
+#[test]
+fn an_epoch_that_is_sent_again_without_asking_is_found() {
+    let broker = broker_or_skip!();
+    let plant = Some(Plant::ResendWithoutAsking);
+    let verdict = verdict_of(&broker, Form::PerSink, plant, &[COMMITTED]);
+    assert!(verdict.duplicated > 0 && verdict.lost + verdict.wrong == 0, "{verdict}");
+}

@@ -142,6 +142,10 @@ impl<S: Source> Source for Watched<S> {
         self.inner.checkpointed(positions);
     }
 
+    fn measures(&self) -> Vec<headwater_connect::Measure> {
+        self.inner.measures()
+    }
+
     fn transaction_domain(&self) -> Option<String> {
         self.inner.transaction_domain()
     }

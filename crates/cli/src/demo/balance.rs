@@ -79,6 +79,7 @@ pub(super) mod tests {
             state_entries: 0,
             state_bytes: 0,
             backlog: 0,
+            measures: Vec::new(),
         };
         let names =
             [(SOURCE, 2_412_804), (STAMP, 2_412_804), (BIDS, 2_412_803), (WINDOW, 2_220_000)];

@@ -7,6 +7,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
+use headwater_connect::MeasureKind;
 use headwater_core::{EventTime, ProcessingTime};
 use headwater_runtime::{MetricsSnapshot, OperatorSnapshotMetrics};
 
@@ -45,6 +46,7 @@ pub fn render(snapshot: &MetricsSnapshot, now: Now) -> String {
     let mut page = Page { text: String::with_capacity(16 * 1024), job: &snapshot.job };
     job(&mut page, snapshot);
     operators(&mut page, snapshot);
+    connectors(&mut page, snapshot);
     watermarks(&mut page, snapshot, now.wall);
     checkpoints(&mut page, snapshot, now.monotonic);
     page.text
@@ -112,6 +114,28 @@ fn operators(page: &mut Page<'_>, s: &MetricsSnapshot) {
     page.family("sink_backlog_records", "gauge", "Records that a sink does not take yet.");
     for o in s.operators.iter().filter(|o| o.label == "sink") {
         page.operator("sink_backlog_records", o, &[], o.backlog as f64);
+    }
+}
+
+/// What connectors tell about themselves; a family's samples stand together over all operators.
+fn connectors(page: &mut Page<'_>, s: &MetricsSnapshot) {
+    let all = || s.operators.iter().flat_map(|o| o.measures.iter().map(move |m| (o, m)));
+    let mut told: Vec<&str> = Vec::new();
+    for (_, first) in all() {
+        if told.contains(&first.family) {
+            continue;
+        }
+        told.push(first.family);
+        let kind = match first.kind {
+            MeasureKind::Counter => "counter",
+            MeasureKind::Gauge => "gauge",
+            MeasureKind::Summary => "summary",
+        };
+        page.family(first.family, kind, first.help);
+        for (o, m) in all().filter(|(_, m)| m.family == first.family) {
+            let labels: Vec<_> = m.labels.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            page.operator(m.name, o, &labels, m.value);
+        }
     }
 }
 
@@ -221,6 +245,7 @@ pub(crate) mod tests {
             state_entries: 0,
             state_bytes: 0,
             backlog: 0,
+            measures: Vec::new(),
         }
     }
 

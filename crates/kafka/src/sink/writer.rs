@@ -7,6 +7,7 @@ use headwater_core::{BadRecordPolicy, Epoch, Error, ErrorKind, Record, Result, T
 use headwater_formats::Readiness;
 
 use super::encode::Encode;
+use super::figures::{EndToEnd, Span};
 use crate::producer::{Outgoing, Producer, Transactions};
 
 /// Encodes records, and sets aside those that cannot be.
@@ -18,6 +19,8 @@ pub(super) struct Encoder<T> {
     out: Outgoing,
     refused: Vec<BadRecord>,
     max_bytes: usize,
+    /// Of what was sent since the last acknowledgement.
+    span: Span,
 }
 
 impl<T: Record> Encoder<T> {
@@ -29,7 +32,7 @@ impl<T: Record> Encoder<T> {
         max_bytes: usize,
     ) -> Self {
         let (out, refused) = (Outgoing::default(), Vec::new());
-        Encoder { encode, topic, policy, wake, out, refused, max_bytes }
+        Encoder { encode, topic, policy, wake, out, refused, max_bytes, span: Span::default() }
     }
 
     /// Fills `out`. A record that the brokers would not take is refused here, where the policy
@@ -65,6 +68,7 @@ impl<T: Record> Encoder<T> {
                         break;
                     }
                     sent(&self.out)?;
+                    self.span.add(record.time);
                 }
                 Err(e) if e.kind() == ErrorKind::Data && self.policy != BadRecordPolicy::Fail => {
                     // What cannot be encoded has no bytes; the record's own serde form is kept.
@@ -86,11 +90,16 @@ impl<T: Record> Encoder<T> {
 pub(super) struct AtLeastOnceWriter<T> {
     encoder: Encoder<T>,
     producer: Arc<Producer>,
+    end_to_end: Arc<EndToEnd>,
 }
 
 impl<T> AtLeastOnceWriter<T> {
-    pub(super) fn new(encoder: Encoder<T>, producer: Arc<Producer>) -> Self {
-        AtLeastOnceWriter { encoder, producer }
+    pub(super) fn new(
+        encoder: Encoder<T>,
+        producer: Arc<Producer>,
+        end_to_end: Arc<EndToEnd>,
+    ) -> Self {
+        AtLeastOnceWriter { encoder, producer, end_to_end }
     }
 }
 
@@ -101,6 +110,8 @@ impl<T: Record> Writer<T> for AtLeastOnceWriter<T> {
 
     fn prepare(&mut self, _epoch: Epoch) -> Result<Vec<Committable>> {
         self.producer.wait_sent()?;
+        // The others were acknowledged before; when, nobody has looked.
+        self.end_to_end.acknowledged(std::mem::take(&mut self.encoder.span), true);
         Ok(Vec::new())
     }
 
@@ -113,6 +124,7 @@ impl<T: Record> Writer<T> for AtLeastOnceWriter<T> {
 pub(super) struct TransactionalWriter<T> {
     encoder: Encoder<T>,
     transactions: Arc<Transactions>,
+    end_to_end: Arc<EndToEnd>,
     /// The epoch records belong to; unknown until the first barrier or an open transaction says.
     epoch: Option<Epoch>,
     /// Whether the epoch's records go into the checkpoint too.
@@ -121,8 +133,14 @@ pub(super) struct TransactionalWriter<T> {
 }
 
 impl<T> TransactionalWriter<T> {
-    pub(super) fn new(encoder: Encoder<T>, transactions: Arc<Transactions>, keeps: bool) -> Self {
-        TransactionalWriter { encoder, transactions, epoch: None, keeps, kept: Vec::new() }
+    pub(super) fn new(
+        encoder: Encoder<T>,
+        transactions: Arc<Transactions>,
+        end_to_end: Arc<EndToEnd>,
+        keeps: bool,
+    ) -> Self {
+        let (epoch, kept) = (None, Vec::new());
+        TransactionalWriter { encoder, transactions, end_to_end, epoch, keeps, kept }
     }
 }
 
@@ -148,6 +166,8 @@ impl<T: Record> Writer<T> for TransactionalWriter<T> {
 
     fn prepare(&mut self, epoch: Epoch) -> Result<Vec<Committable>> {
         self.epoch = Some(epoch.next());
+        let span = std::mem::take(&mut self.encoder.span);
+        self.transactions.figures.close(&self.end_to_end, span);
         let kept = std::mem::take(&mut self.kept);
         Ok(if kept.is_empty() { Vec::new() } else { vec![kept] })
     }

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use headwater_connect::Measure;
 use headwater_core::{Error, Result, Wake};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::lag::{Lags, STATISTICS_MS};
+use super::queue::PartitionQueue;
 use super::{End, OnGap, Settings, Topics, pattern_of};
 use crate::cluster::Inspector;
 use crate::failure::{WATCH_TOPICS, Witness, failure};
@@ -31,6 +33,7 @@ pub(crate) struct SourceClient {
     /// What the client's thread found last; an error stands until someone asks.
     partitions: Mutex<Result<Vec<Partition>>>,
     committed_at: Mutex<Option<Instant>>,
+    pub(crate) lags: Lags,
 }
 
 impl SourceClient {
@@ -55,6 +58,7 @@ impl SourceClient {
         // Per partition: enough for a tenth of a second at full speed.
         config.set("queued.min.messages", "20000");
         config.set("queued.max.messages.kbytes", "8192");
+        config.set("statistics.interval.ms", STATISTICS_MS);
         for (name, value) in &settings.options {
             config.set(name, value);
         }
@@ -66,6 +70,7 @@ impl SourceClient {
             settings: settings.clone(),
             partitions: Mutex::new(list_partitions(settings)),
             committed_at: Mutex::new(None),
+            lags: Lags::default(),
         });
         let weak = Arc::downgrade(&client);
         std::thread::Builder::new()
@@ -89,6 +94,11 @@ impl SourceClient {
         self.consumer.context().made_anew() == Some(topic)
     }
 
+    /// How far the readers are behind.
+    pub(crate) fn measures(&self) -> Vec<Measure> {
+        self.lags.measures(&self.consumer.context().ends())
+    }
+
     pub(crate) fn on_gap(&self) -> OnGap {
         self.settings.on_gap
     }
@@ -109,11 +119,10 @@ impl SourceClient {
         partition: i32,
         next: i64,
         wake: Wake,
-    ) -> Result<PartitionQueue<Witness>> {
+    ) -> Result<PartitionQueue> {
         // Before the assignment: else the first records would go to the client's common queue.
-        let queue = self.consumer.split_partition_queue(topic, partition);
-        let mut queue = queue.ok_or_else(|| Error::internal("a topic name with a zero byte"))?;
-        queue.set_nonempty_callback(move || wake.wake());
+        let queue = PartitionQueue::open(&self.consumer, topic, partition, wake);
+        let queue = queue.ok_or_else(|| Error::internal("a topic name with a zero byte"))?;
         let doing = || format!("assign topic {topic:?}, partition {partition}");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(next))

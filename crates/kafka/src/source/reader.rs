@@ -1,33 +1,32 @@
 //! Reads one partition out of the client's queue.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use headwater_connect::{Position, ReadBuffer, ReadStatus, Reader};
 use headwater_core::{Error, EventTime, Record, Result, Wake};
 use headwater_formats::Readiness;
-use rdkafka::Message;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::OwnedMessage;
 
 use super::OnGap;
 use super::client::SourceClient;
-use super::decode::{Decode, View, headers_of, view};
+use super::decode::{Decode, View};
+use super::lag::Progress;
 use super::offsets::{Place, gap, made_anew};
-use crate::failure::{Witness, failure};
+use super::queue::PartitionQueue;
+use crate::failure::failure;
 
 /// See the module documentation.
 pub(crate) struct PartitionReader<T> {
-    topic: String,
+    topic: Arc<str>,
     partition: i32,
     place: Place,
     /// Offsets of a gap that the job goes on behind, not counted yet.
     skipped: u64,
-    /// Before the client, which must outlive it; taken out only within a call.
-    queue: Option<PartitionQueue<Witness>>,
-    /// A message whose format has to fetch something first.
-    held: Option<OwnedMessage>,
+    progress: Arc<Progress>,
+    /// Of the last record taken, in milliseconds since 1970.
+    time: Option<i64>,
+    /// Taken out only within a call.
+    queue: Option<PartitionQueue>,
     decode: Arc<dyn Decode<T>>,
     wake: Wake,
     /// Owned by its readers: the fetching ends with the last of them.
@@ -39,18 +38,21 @@ impl<T: Record> PartitionReader<T> {
         topic: String,
         partition: i32,
         place: Place,
-        queue: PartitionQueue<Witness>,
+        queue: PartitionQueue,
         decode: Arc<dyn Decode<T>>,
         wake: Wake,
         client: Arc<SourceClient>,
     ) -> Self {
+        let progress = Arc::new(Progress::at(place.next));
+        client.lags.add(&topic, partition, &progress);
         PartitionReader {
-            topic,
+            progress,
+            time: None,
+            topic: topic.into(),
             partition,
             place,
             skipped: 0,
             queue: Some(queue),
-            held: None,
             decode,
             wake,
             client,
@@ -84,42 +86,65 @@ impl<T: Record> PartitionReader<T> {
             }
         }
         self.place.next = message.offset + 1;
+        self.time = message.timestamp.millis();
         Ok(true)
-    }
-
-    fn take_held(&mut self, buffer: &mut ReadBuffer<T>) -> Result<bool> {
-        let Some(held) = self.held.take() else { return Ok(true) };
-        let taken = self.take(&view(&held, &|| headers_of(&held)), buffer)?;
-        if !taken {
-            self.held = Some(held);
-        }
-        Ok(taken)
     }
 
     /// Takes the next message; a status if there is a reason to stop.
     fn take_next(
         &mut self,
-        queue: &PartitionQueue<Witness>,
+        queue: &mut PartitionQueue,
+        topic: &str,
         buffer: &mut ReadBuffer<T>,
     ) -> Result<Option<ReadStatus>> {
-        match queue.poll(Duration::ZERO) {
-            None => Ok(Some(ReadStatus::Idle)),
+        let stop = match queue.peek() {
+            None => return Ok(Some(ReadStatus::Idle)),
             Some(Ok(message)) => {
                 if self.place.end.is_some_and(|end| message.offset() >= end) {
                     return Ok(Some(ReadStatus::End));
                 }
-                if !self.take(&view(&message, &|| headers_of(&message)), buffer)? {
-                    self.held = Some(message.detach());
+                let view = View {
+                    key: message.key(),
+                    value: message.value(),
+                    timestamp: message.timestamp(),
+                    topic,
+                    partition: self.partition,
+                    offset: message.offset(),
+                    headers: &|| message.headers(),
+                };
+                if !self.take(&view, buffer)? {
                     return Ok(Some(ReadStatus::Idle));
                 }
-                Ok(None)
+                None
             }
             // All that the log had is read; its last offsets may be of markers and aborted records.
             Some(Err(KafkaError::PartitionEOF(_))) => {
-                Ok(self.place.end.is_some().then_some(ReadStatus::End))
+                self.place.end.is_some().then_some(ReadStatus::End)
             }
-            Some(Err(error)) => self.on_error(&error).map(|()| None),
+            Some(Err(error)) => {
+                self.on_error(&error)?;
+                None
+            }
+        };
+        queue.advance();
+        Ok(stop)
+    }
+
+    fn read_from(
+        &mut self,
+        queue: &mut PartitionQueue,
+        topic: &str,
+        buffer: &mut ReadBuffer<T>,
+    ) -> Result<ReadStatus> {
+        while buffer.room() > 0 {
+            if self.is_at_end() {
+                return Ok(ReadStatus::End);
+            }
+            if let Some(status) = self.take_next(queue, topic, buffer)? {
+                return Ok(status);
+            }
         }
+        Ok(if self.is_at_end() { ReadStatus::End } else { ReadStatus::Ready })
     }
 
     /// What a report of the client in place of a record means.
@@ -170,22 +195,12 @@ impl<T: Record> Reader<T> for PartitionReader<T> {
         if self.client.was_made_anew(&self.topic) {
             return Err(made_anew(&self.topic, self.partition, self.place.next));
         }
-        if !self.take_held(buffer)? {
-            return Ok(ReadStatus::Idle);
-        }
-        while buffer.room() > 0 {
-            if self.is_at_end() {
-                return Ok(ReadStatus::End);
-            }
-            // The queue is taken out for the call, as the message borrows it.
-            let Some(queue) = self.queue.take() else { return Ok(ReadStatus::Idle) };
-            let outcome = self.take_next(&queue, buffer);
-            self.queue = Some(queue);
-            if let Some(status) = outcome? {
-                return Ok(status);
-            }
-        }
-        Ok(if self.is_at_end() { ReadStatus::End } else { ReadStatus::Ready })
+        // Taken out for the call, as messages borrow it.
+        let Some(mut queue) = self.queue.take() else { return Ok(ReadStatus::Idle) };
+        let outcome = self.read_from(&mut queue, &Arc::clone(&self.topic), buffer);
+        self.queue = Some(queue);
+        self.progress.note(self.place.next, self.time);
+        outcome
     }
 
     fn position(&self) -> Position {
