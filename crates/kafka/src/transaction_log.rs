@@ -30,6 +30,7 @@ const ENTRY_TAG: u8 = b's';
 /// See the module documentation.
 pub(crate) struct KafkaTransactionLog {
     topic: String,
+    cluster: Cluster,
     transactions: Arc<Transactions>,
     reader: ControlReader,
     out: Outgoing,
@@ -43,7 +44,7 @@ impl KafkaTransactionLog {
         let transactions = Arc::new(Transactions::start(config)?);
         let reader = ControlReader::open(&cluster, &topic)?;
         let out = Outgoing { partition: 0, ..Outgoing::default() };
-        Ok(KafkaTransactionLog { topic, transactions, reader, out })
+        Ok(KafkaTransactionLog { topic, cluster, transactions, reader, out })
     }
 
     fn send(&mut self, key: impl FnOnce(&mut Vec<u8>), value: Option<&[u8]>) -> Result<()> {
@@ -57,6 +58,7 @@ impl KafkaTransactionLog {
 
 impl TransactionLog for KafkaTransactionLog {
     fn recover(&mut self, from: Option<&LogPosition>) -> Result<Recovered> {
+        self.reader.check_ended(&self.cluster)?;
         let (low, high) = self.reader.bounds()?;
         let from = match from {
             None => low,

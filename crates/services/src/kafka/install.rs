@@ -14,7 +14,7 @@ use crate::stderr::say;
 
 const POM: &str = include_str!("../../kafka/pom.xml");
 /// The broker's version, as the pom has it.
-pub const VERSION: &str = "4.3.0";
+pub const VERSION: &str = "4.1.1";
 const MARKER: &str = ".complete";
 
 /// Where this user's caches of ours are.
