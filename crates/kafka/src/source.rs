@@ -251,9 +251,11 @@ pub struct KafkaSource<T> {
 }
 
 impl<T: Record> KafkaSource<T> {
-    fn client(&self) -> Result<Arc<SourceClient>> {
+    /// The client to open a partition with. One that had it open before would deliver what it has
+    /// fetched ahead, so opening it again takes another client.
+    fn client(&self, topic: &str, partition: i32) -> Result<Arc<SourceClient>> {
         let mut slot = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = slot.upgrade() {
+        if let Some(client) = slot.upgrade().filter(|client| !client.knows(topic, partition)) {
             return Ok(client);
         }
         let client = SourceClient::start(&self.settings)?;
@@ -311,7 +313,7 @@ impl<T: Record> Source for KafkaSource<T> {
         wake: Wake,
     ) -> Result<Box<dyn Reader<T>>> {
         let (topic, partition) = partition_of(split)?;
-        let client = self.client()?;
+        let client = self.client(&topic, partition)?;
         let place = match position {
             Some(position) => Place::parse(position, split)?,
             None => offsets::first(&self.settings, client.consumer(), &topic, partition)?,

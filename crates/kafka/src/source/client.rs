@@ -94,6 +94,11 @@ impl SourceClient {
         self.consumer.context().made_anew() == Some(topic)
     }
 
+    /// Whether it has or had this partition open.
+    pub(crate) fn knows(&self, topic: &str, partition: i32) -> bool {
+        self.lags.has(topic, partition)
+    }
+
     /// How far the readers are behind.
     pub(crate) fn measures(&self) -> Vec<Measure> {
         self.lags.measures(&self.consumer.context().ends())

@@ -46,6 +46,12 @@ impl Lags {
         all.insert((topic.to_owned(), partition), Arc::clone(progress));
     }
 
+    /// Whether there is or was a reader of the partition.
+    pub(crate) fn has(&self, topic: &str, partition: i32) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.contains_key(&(topic.to_owned(), partition))
+    }
+
     /// The lags of partitions whose end is known.
     pub(crate) fn measures(&self, ends: &HashMap<Partition, i64>) -> Vec<Measure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

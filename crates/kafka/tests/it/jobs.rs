@@ -67,6 +67,16 @@ fn run_through(form: Form) {
     let mut handle = headwater::start(topology, config(directory.path(), form)).unwrap();
     handle.wait().unwrap();
     let seen = by_key(&committed(&bootstrap, &output));
+    let metrics = handle.metrics();
+    let told = |name: &str| {
+        let mut all = metrics.operator("out").unwrap().measures.iter();
+        all.find(|m| m.name == name).map(|m| m.value)
+    };
+    assert!(told("kafka_end_to_end_latency_seconds_count").is_some_and(|n| n > 0.0));
+    if form != Form::AtLeastOnce {
+        let commits = told("kafka_transactions_total").unwrap();
+        assert!(commits > 0.0 && told("kafka_commit_latency_seconds_count") == Some(commits));
+    }
     assert_eq!(seen.len(), 7);
     for (key, values) in seen {
         let expected: Vec<String> = (1..=1_000).map(|n| format!("{key}={n}")).collect();

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::executor::block_on;
 use headwater::prelude::*;
-use headwater_connect::conformance::at_least_once_sink_suite;
+use headwater_connect::conformance::{at_least_once_sink_suite, source_suite};
 use headwater_core::DeadLetter;
 use headwater_formats::string;
 use headwater_kafka::{self as kafka, Cluster, CreateTopic, KafkaRecord, KafkaSink, Timestamp};
 use headwater_services::kafka_or_skip;
 use rdkafka::admin::{AdminOptions, ResourceSpecifier};
 
-use crate::support::{admin, committed, read_topic};
+use crate::support::{admin, committed, plain_producer, read_topic, send};
 
 /// Writes these records, in a job.
 fn write<T: Record>(name: &str, records: Vec<T>, sink: KafkaSink<T>) -> (Result<()>, Letters) {
@@ -178,6 +178,23 @@ fn too_large_a_record_follows_the_policy() {
         let error = write(&topic, larger, sink).0.unwrap_err().report();
         assert!(error.contains(&topic) && error.contains("max.message.bytes"), "{error}");
     }
+}
+
+#[test]
+fn the_source_keeps_its_contract() {
+    let broker = kafka_or_skip!();
+    let (cluster, topic) = setup(broker, 2);
+    let producer = plain_producer(broker.bootstrap());
+    let values: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    send(&producer, &topic, 0, &values[..25]);
+    send(&producer, &topic, 1, &values[25..]);
+    let make = || {
+        let source = cluster.source(topic.as_str()).end(kafka::End::Latest);
+        source.value::<String>(string())
+    };
+    let expected: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
+    source_suite(make, &expected).unwrap();
 }
 
 #[test]
