@@ -30,7 +30,6 @@ mod client;
 mod decode;
 mod lag;
 mod offsets;
-mod queue;
 mod reader;
 
 /// How often new partitions and topics are looked for.

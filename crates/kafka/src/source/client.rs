@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use headwater_connect::Measure;
 use headwater_core::{Error, Result, Wake};
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::lag::{Lags, STATISTICS_MS};
-use super::queue::PartitionQueue;
 use super::{End, OnGap, Settings, Topics, pattern_of};
 use crate::cluster::Inspector;
 use crate::failure::{WATCH_TOPICS, Witness, failure};
@@ -124,10 +124,11 @@ impl SourceClient {
         partition: i32,
         next: i64,
         wake: Wake,
-    ) -> Result<PartitionQueue> {
+    ) -> Result<PartitionQueue<Witness>> {
         // Before the assignment: else the first records would go to the client's common queue.
-        let queue = PartitionQueue::open(&self.consumer, topic, partition, wake);
-        let queue = queue.ok_or_else(|| Error::internal("a topic name with a zero byte"))?;
+        let queue = self.consumer.split_partition_queue(topic, partition);
+        let mut queue = queue.ok_or_else(|| Error::internal("a topic name with a zero byte"))?;
+        queue.set_nonempty_callback(move || wake.wake());
         let doing = || format!("assign topic {topic:?}, partition {partition}");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(next))

@@ -2,10 +2,12 @@
 
 use headwater_core::{Original, Record, Result, Wake};
 use headwater_formats::{Deserializer, Readiness, Refused};
+use rdkafka::Message;
+use rdkafka::message::Headers as _;
 
 use crate::message::{HEADER_PREFIX, Headers, KafkaRecord, Timestamp};
 
-/// A message, taken apart.
+/// A message, whoever owns it.
 pub(crate) struct View<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
@@ -30,6 +32,29 @@ impl View<'_> {
         let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
         Original { key: bytes(self.key), value: bytes(self.value), headers }
     }
+}
+
+/// Looks at a message of the client.
+pub(crate) fn view<'a>(message: &'a impl Message, headers: &'a dyn Fn() -> Headers) -> View<'a> {
+    View {
+        key: message.key(),
+        value: message.payload(),
+        timestamp: match message.timestamp() {
+            rdkafka::Timestamp::NotAvailable => Timestamp::None,
+            rdkafka::Timestamp::CreateTime(at) => Timestamp::Create(at),
+            rdkafka::Timestamp::LogAppendTime(at) => Timestamp::Append(at),
+        },
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        headers,
+    }
+}
+
+/// The headers of a message.
+pub(crate) fn headers_of(message: &impl Message) -> Headers {
+    let all = message.headers().into_iter().flat_map(|headers| headers.iter());
+    all.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect()
 }
 
 /// Makes a record of a message.

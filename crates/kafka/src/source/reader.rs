@@ -1,32 +1,37 @@
 //! Reads one partition out of the client's queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_connect::{Position, ReadBuffer, ReadStatus, Reader};
 use headwater_core::{Error, EventTime, Record, Result, Wake};
 use headwater_formats::Readiness;
+use rdkafka::Message;
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedMessage;
 
 use super::OnGap;
 use super::client::SourceClient;
-use super::decode::{Decode, View};
+use super::decode::{Decode, View, headers_of, view};
 use super::lag::Progress;
 use super::offsets::{Place, gap, made_anew};
-use super::queue::PartitionQueue;
-use crate::failure::failure;
+use crate::failure::{Witness, failure};
 
 /// See the module documentation.
 pub(crate) struct PartitionReader<T> {
-    topic: Arc<str>,
+    topic: String,
     partition: i32,
     place: Place,
-    /// Offsets of a gap that the job goes on behind, not counted yet.
-    skipped: u64,
     progress: Arc<Progress>,
     /// Of the last record taken, in milliseconds since 1970.
     time: Option<i64>,
-    /// Taken out only within a call.
-    queue: Option<PartitionQueue>,
+    /// Offsets of a gap that the job goes on behind, not counted yet.
+    skipped: u64,
+    /// Before the client, which must outlive it; taken out only within a call.
+    queue: Option<PartitionQueue<Witness>>,
+    /// A message whose format has to fetch something first.
+    held: Option<OwnedMessage>,
     decode: Arc<dyn Decode<T>>,
     wake: Wake,
     /// Owned by its readers: the fetching ends with the last of them.
@@ -38,7 +43,7 @@ impl<T: Record> PartitionReader<T> {
         topic: String,
         partition: i32,
         place: Place,
-        queue: PartitionQueue,
+        queue: PartitionQueue<Witness>,
         decode: Arc<dyn Decode<T>>,
         wake: Wake,
         client: Arc<SourceClient>,
@@ -48,11 +53,12 @@ impl<T: Record> PartitionReader<T> {
         PartitionReader {
             progress,
             time: None,
-            topic: topic.into(),
+            topic,
             partition,
             place,
             skipped: 0,
             queue: Some(queue),
+            held: None,
             decode,
             wake,
             client,
@@ -90,61 +96,39 @@ impl<T: Record> PartitionReader<T> {
         Ok(true)
     }
 
+    fn take_held(&mut self, buffer: &mut ReadBuffer<T>) -> Result<bool> {
+        let Some(held) = self.held.take() else { return Ok(true) };
+        let taken = self.take(&view(&held, &|| headers_of(&held)), buffer)?;
+        if !taken {
+            self.held = Some(held);
+        }
+        Ok(taken)
+    }
+
     /// Takes the next message; a status if there is a reason to stop.
     fn take_next(
         &mut self,
-        queue: &mut PartitionQueue,
-        topic: &str,
+        queue: &PartitionQueue<Witness>,
         buffer: &mut ReadBuffer<T>,
     ) -> Result<Option<ReadStatus>> {
-        let stop = match queue.peek() {
-            None => return Ok(Some(ReadStatus::Idle)),
+        match queue.poll(Duration::ZERO) {
+            None => Ok(Some(ReadStatus::Idle)),
             Some(Ok(message)) => {
                 if self.place.end.is_some_and(|end| message.offset() >= end) {
                     return Ok(Some(ReadStatus::End));
                 }
-                let view = View {
-                    key: message.key(),
-                    value: message.value(),
-                    timestamp: message.timestamp(),
-                    topic,
-                    partition: self.partition,
-                    offset: message.offset(),
-                    headers: &|| message.headers(),
-                };
-                if !self.take(&view, buffer)? {
+                if !self.take(&view(&message, &|| headers_of(&message)), buffer)? {
+                    self.held = Some(message.detach());
                     return Ok(Some(ReadStatus::Idle));
                 }
-                None
+                Ok(None)
             }
             // All that the log had is read; its last offsets may be of markers and aborted records.
             Some(Err(KafkaError::PartitionEOF(_))) => {
-                self.place.end.is_some().then_some(ReadStatus::End)
+                Ok(self.place.end.is_some().then_some(ReadStatus::End))
             }
-            Some(Err(error)) => {
-                self.on_error(&error)?;
-                None
-            }
-        };
-        queue.advance();
-        Ok(stop)
-    }
-
-    fn read_from(
-        &mut self,
-        queue: &mut PartitionQueue,
-        topic: &str,
-        buffer: &mut ReadBuffer<T>,
-    ) -> Result<ReadStatus> {
-        while buffer.room() > 0 {
-            if self.is_at_end() {
-                return Ok(ReadStatus::End);
-            }
-            if let Some(status) = self.take_next(queue, topic, buffer)? {
-                return Ok(status);
-            }
+            Some(Err(error)) => self.on_error(&error).map(|()| None),
         }
-        Ok(if self.is_at_end() { ReadStatus::End } else { ReadStatus::Ready })
     }
 
     /// What a report of the client in place of a record means.
@@ -191,19 +175,37 @@ impl<T> Drop for PartitionReader<T> {
 
 impl<T: Record> Reader<T> for PartitionReader<T> {
     fn read(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus> {
-        buffer.skipped += std::mem::take(&mut self.skipped);
-        if self.client.was_made_anew(&self.topic) {
-            return Err(made_anew(&self.topic, self.partition, self.place.next));
-        }
-        // Taken out for the call, as messages borrow it.
-        let Some(mut queue) = self.queue.take() else { return Ok(ReadStatus::Idle) };
-        let outcome = self.read_from(&mut queue, &Arc::clone(&self.topic), buffer);
-        self.queue = Some(queue);
+        let outcome = self.read_on(buffer);
         self.progress.note(self.place.next, self.time);
         outcome
     }
 
     fn position(&self) -> Position {
         self.place.position()
+    }
+}
+
+impl<T: Record> PartitionReader<T> {
+    fn read_on(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus> {
+        buffer.skipped += std::mem::take(&mut self.skipped);
+        if self.client.was_made_anew(&self.topic) {
+            return Err(made_anew(&self.topic, self.partition, self.place.next));
+        }
+        if !self.take_held(buffer)? {
+            return Ok(ReadStatus::Idle);
+        }
+        while buffer.room() > 0 {
+            if self.is_at_end() {
+                return Ok(ReadStatus::End);
+            }
+            // The queue is taken out for the call, as the message borrows it.
+            let Some(queue) = self.queue.take() else { return Ok(ReadStatus::Idle) };
+            let outcome = self.take_next(&queue, buffer);
+            self.queue = Some(queue);
+            if let Some(status) = outcome? {
+                return Ok(status);
+            }
+        }
+        Ok(if self.is_at_end() { ReadStatus::End } else { ReadStatus::Ready })
     }
 }

@@ -23,6 +23,12 @@ pub(super) struct LatencyArgs {
     /// What it promises
     #[arg(long, value_enum, default_value_t = GuaranteeArg::AtLeastOnce)]
     guarantee: GuaranteeArg,
+    /// Run the job alone, from this topic, until Ctrl-C; for a load and meter of one's own
+    #[arg(long, requires = "out")]
+    input: Option<String>,
+    /// With --input: the topic to write
+    #[arg(long, requires = "input")]
+    out: Option<String>,
     #[command(flatten)]
     load: load::Rate,
     #[command(flatten)]
@@ -78,7 +84,9 @@ enum LatencyJob {
 /// Runs the job under load and prints the figures.
 pub(super) fn run(args: &LatencyArgs) -> Result<()> {
     let bootstrap = &args.broker.bootstrap;
-    let (input, output) = (load::fresh("latency-in"), load::fresh("latency-out"));
+    let given = args.input.is_some();
+    let fresh = |topic: &Option<String>, name| topic.clone().unwrap_or_else(|| load::fresh(name));
+    let (input, output) = (fresh(&args.input, "latency-in"), fresh(&args.out, "latency-out"));
     load::make_topic(bootstrap, &input)?;
     load::make_topic(bootstrap, &output)?;
     let (mut config, _directory) = args.run.config(args.run.interval(Duration::from_secs(1)))?;
@@ -92,6 +100,9 @@ pub(super) fn run(args: &LatencyArgs) -> Result<()> {
         LatencyJob::Count => jobs::count(&mut job, source, &cluster, &output, guarantee),
     }
     let mut handle = headwater::start(job.build()?, config)?;
+    if given {
+        return handle.wait().map(drop);
+    }
     let committed = args.guarantee == GuaranteeArg::ExactlyOnce;
     let mut load = args.load.start(bootstrap, &input, &output, committed, None)?;
     let mut lines = lines(&mut load)?;
