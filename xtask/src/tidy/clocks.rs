@@ -17,6 +17,8 @@ const FILES: &[(&str, &str)] = &[
     ("crates/kafka/src/control_log.rs", "how long a broker is waited for"),
     ("crates/kafka/src/producer.rs", "how long a broker is waited for"),
     ("crates/kafka/src/source/client.rs", "when partitions are looked for and offsets reported"),
+    ("crates/kafka/src/source/lag.rs", "age of the last record read, for metrics only"),
+    ("crates/kafka/src/sink/figures.rs", "age of acknowledged records, for metrics only"),
     ("crates/connect/src/conformance/sinks.rs", "how long a suite waits for a connector"),
     ("crates/connect/src/conformance/remote.rs", "how long a suite waits for a connector"),
 ];
