@@ -40,7 +40,6 @@ mod control_log;
 mod failure;
 mod options;
 mod producer;
-mod send_now;
 mod topics;
 
 pub use cluster::{Cluster, cluster};

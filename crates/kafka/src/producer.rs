@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Witness, failure, transaction_failed};
 use crate::message::Headers;
-use crate::send_now::send_now;
 use crate::sink::figures::TransactionFigures;
 
 /// How long a flush or a transactional call may take before its outcome counts as unknown.
@@ -170,9 +169,6 @@ impl Producer {
     /// Waits until the brokers have acknowledged all that was sent.
     pub(crate) fn wait_sent(&self) -> Result<()> {
         let began = Instant::now();
-        if self.raw.in_flight_count() > 0 {
-            send_now(&self.raw);
-        }
         let mut pause = Duration::from_micros(50);
         while self.raw.in_flight_count() > 0 {
             self.check()?;

@@ -215,16 +215,10 @@ enum Attempt {
 }
 
 /// The client configuration of a producer.
-pub(crate) fn producer_config(
-    cluster: &Cluster,
-    own: &[(String, String)],
-    guarantee: Guarantee,
-) -> ClientConfig {
+pub(crate) fn producer_config(cluster: &Cluster, own: &[(String, String)]) -> ClientConfig {
     let mut config = cluster.config(Scope::Sink, &[]);
     config.set("partitioner", "murmur2_random");
-    // What is in a transaction is seen when that ends, which sends what is left: until then larger
-    // batches are fewer requests.
-    config.set("linger.ms", if guarantee == Guarantee::ExactlyOnce { "5" } else { "1" });
+    config.set("linger.ms", "1");
     config.set("batch.num.messages", "50000");
     config.set("retry.backoff.ms", "5");
     config.set("queue.buffering.max.messages", "200000");
@@ -273,7 +267,7 @@ impl<T: Record> Sink for KafkaSink<T> {
 
     fn begin_attempt(&self, cx: &AttemptContext) -> Result<()> {
         let Settings { cluster, options, guarantee, .. } = &self.settings;
-        let mut config = producer_config(cluster, options, *guarantee);
+        let mut config = producer_config(cluster, options);
         self.encode.set_job(&cx.job);
         let mut slot = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
         // The last attempt's producer ends first, lest it be fenced noisily.
@@ -300,8 +294,7 @@ impl<T: Record> Sink for KafkaSink<T> {
     fn writer(&self, cx: &WriterContext) -> Result<Box<dyn Writer<T>>> {
         let (encode, settings) = (Arc::clone(&self.encode), &self.settings);
         let (topic, policy) = (settings.topic.clone(), settings.on_error);
-        let guarantee = settings.guarantee;
-        let config = producer_config(&settings.cluster, &settings.options, guarantee);
+        let config = producer_config(&settings.cluster, &settings.options);
         let max_bytes = config.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
         let max_bytes = max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
         let encoder = writer::Encoder::new(encode, topic, policy, cx.wake.clone(), max_bytes);
@@ -349,7 +342,7 @@ impl<T: Record> Sink for KafkaSink<T> {
 
     fn transaction_log(&self, job: &str) -> Result<Option<Box<dyn TransactionLog>>> {
         let Settings { cluster, options, .. } = &self.settings;
-        let config = producer_config(cluster, options, Guarantee::ExactlyOnce);
+        let config = producer_config(cluster, options);
         let log = KafkaTransactionLog::start(cluster.clone(), config, job)?;
         Ok(Some(Box::new(log)))
     }
