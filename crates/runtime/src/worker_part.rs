@@ -30,6 +30,7 @@ pub(crate) struct WorkerPart {
     pub(crate) segment: SegmentBuilder,
 }
 
+/// The first piece is taken out sooner: it grows from nothing, and growing copies.
 const FIRST_PIECE_BYTES: usize = 64 << 10;
 
 /// Shared by the groups of one worker (one thread).
@@ -93,7 +94,6 @@ impl Gatherer {
         let Inner { gathering: Some(Gathering { part, .. }), buffers, .. } = &mut *inner else {
             return true;
         };
-        // The first one grows from nothing, and growing copies.
         let full = if part.pieces.is_empty() { FIRST_PIECE_BYTES } else { PIECE_BYTES };
         if part.segment.buffered() < full {
             return true;

@@ -131,6 +131,29 @@ impl<T: Record> PartitionReader<T> {
         }
     }
 
+    fn read_on(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus> {
+        buffer.skipped += std::mem::take(&mut self.skipped);
+        if self.client.was_made_anew(&self.topic) {
+            return Err(made_anew(&self.topic, self.partition, self.place.next));
+        }
+        if !self.take_held(buffer)? {
+            return Ok(ReadStatus::Idle);
+        }
+        while buffer.room() > 0 {
+            if self.is_at_end() {
+                return Ok(ReadStatus::End);
+            }
+            // The queue is taken out for the call, as the message borrows it.
+            let Some(queue) = self.queue.take() else { return Ok(ReadStatus::Idle) };
+            let outcome = self.take_next(&queue, buffer);
+            self.queue = Some(queue);
+            if let Some(status) = outcome? {
+                return Ok(status);
+            }
+        }
+        Ok(if self.is_at_end() { ReadStatus::End } else { ReadStatus::Ready })
+    }
+
     /// What a report of the client in place of a record means.
     fn on_error(&self, error: &KafkaError) -> Result<()> {
         use RDKafkaErrorCode as C;
@@ -182,30 +205,5 @@ impl<T: Record> Reader<T> for PartitionReader<T> {
 
     fn position(&self) -> Position {
         self.place.position()
-    }
-}
-
-impl<T: Record> PartitionReader<T> {
-    fn read_on(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus> {
-        buffer.skipped += std::mem::take(&mut self.skipped);
-        if self.client.was_made_anew(&self.topic) {
-            return Err(made_anew(&self.topic, self.partition, self.place.next));
-        }
-        if !self.take_held(buffer)? {
-            return Ok(ReadStatus::Idle);
-        }
-        while buffer.room() > 0 {
-            if self.is_at_end() {
-                return Ok(ReadStatus::End);
-            }
-            // The queue is taken out for the call, as the message borrows it.
-            let Some(queue) = self.queue.take() else { return Ok(ReadStatus::Idle) };
-            let outcome = self.take_next(&queue, buffer);
-            self.queue = Some(queue);
-            if let Some(status) = outcome? {
-                return Ok(status);
-            }
-        }
-        Ok(if self.is_at_end() { ReadStatus::End } else { ReadStatus::Ready })
     }
 }
