@@ -65,6 +65,21 @@ impl Batch {
         Batch { split: None, records: Some(Box::new(records)) }
     }
 
+    /// Wraps records that are kept in another form than a vector: columns, say.
+    pub fn of(records: Box<dyn AnyBatch>) -> Self {
+        Batch { split: None, records: Some(records) }
+    }
+
+    /// Takes the records out in the form they are kept in; none if the batch is empty.
+    pub fn into_records(self) -> Option<Box<dyn AnyBatch>> {
+        self.records
+    }
+
+    /// The records inside, in the form they are kept in; none if the batch is empty.
+    pub fn records_mut(&mut self) -> Option<&mut dyn AnyBatch> {
+        self.records.as_deref_mut()
+    }
+
     /// The same records, tagged with the split they came from.
     pub fn with_split(mut self, split: SplitTag) -> Self {
         self.split = (split != SplitTag::NONE).then_some(split);

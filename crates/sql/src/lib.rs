@@ -1,0 +1,8 @@
+//! SQL for Headwater: the same query over files and live topics.
+//!
+//! DataFusion parses, plans, optimises and evaluates; the streaming operators are ours and run in
+//! the one engine. A query over bounded tables runs on DataFusion itself.
+//!
+//! Reading order: [`syntax`] → [`catalog`] → [`planner`] → [`operators`] → [`session`].
+
+pub mod rows;
