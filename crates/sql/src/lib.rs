@@ -5,4 +5,7 @@
 //!
 //! Reading order: [`syntax`] → [`catalog`] → [`planner`] → [`operators`] → [`session`].
 
+pub mod catalog;
+pub mod error;
 pub mod rows;
+pub mod syntax;
