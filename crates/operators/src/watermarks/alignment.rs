@@ -21,7 +21,8 @@ impl Alignment {
         Alignment { max_drift, members: Arc::default() }
     }
 
-    pub(crate) fn publish(&self, member: &str, watermark: Option<EventTime>) {
+    /// Tells where a member stands; none: it does not count now.
+    pub fn publish(&self, member: &str, watermark: Option<EventTime>) {
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         match watermark {
             Some(w) => match members.get_mut(member) {
@@ -32,7 +33,8 @@ impl Alignment {
         }
     }
 
-    pub(crate) fn is_ahead(&self, watermark: EventTime) -> bool {
+    /// Whether a split at `watermark` should wait.
+    pub fn is_ahead(&self, watermark: EventTime) -> bool {
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         let slowest = members.values().min().copied();
         slowest.is_some_and(|slowest| watermark > slowest.saturating_add(self.max_drift))

@@ -10,7 +10,7 @@ use headwater_core::codec::{decode, encode};
 use headwater_core::{EventTime, KeyGroup, KeyGroupRange, Result};
 
 /// The watermark of an operator, per key group while it matters.
-pub(crate) struct Progress {
+pub struct Progress {
     range: KeyGroupRange,
     watermark: EventTime,
     /// By key group, from the start of `range`; empty when the watermark has passed them all.
@@ -18,13 +18,14 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(range: KeyGroupRange) -> Self {
+    /// An operator that owns the key groups of `range` and has seen no watermark.
+    pub fn new(range: KeyGroupRange) -> Self {
         Progress { range, watermark: EventTime::MIN, floors: Vec::new() }
     }
 
     /// The watermark for a key: that of the inputs, or the one before the restore if greater.
     #[inline]
-    pub(crate) fn of(&self, hash: u64, inputs: EventTime) -> EventTime {
+    pub fn of(&self, hash: u64, inputs: EventTime) -> EventTime {
         if self.floors.is_empty() { inputs } else { inputs.max(self.floor(hash)) }
     }
 
@@ -34,8 +35,13 @@ impl Progress {
         self.floors.get(at).copied().unwrap_or_default()
     }
 
+    /// Whether all keys have the watermark of the inputs.
+    pub fn is_even(&self) -> bool {
+        self.floors.is_empty()
+    }
+
     /// The inputs' watermark has advanced.
-    pub(crate) fn advance(&mut self, watermark: EventTime) {
+    pub fn advance(&mut self, watermark: EventTime) {
         self.watermark = watermark;
         if self.floors.iter().all(|floor| *floor <= watermark) {
             self.floors = Vec::new();
@@ -43,7 +49,7 @@ impl Progress {
     }
 
     /// The state to keep: runs of key groups with the same watermark.
-    pub(crate) fn snapshot(&self) -> Result<Vec<Vec<u8>>> {
+    pub fn snapshot(&self) -> Result<Vec<Vec<u8>>> {
         let mut runs: Vec<(KeyGroupRange, EventTime)> = Vec::new();
         if self.floors.is_empty() {
             runs.push((self.range, self.watermark));
@@ -65,7 +71,7 @@ impl Progress {
     ///
     /// # Errors
     /// A part cannot be decoded.
-    pub(crate) fn restore(&mut self, parts: &[Vec<u8>]) -> Result<()> {
+    pub fn restore(&mut self, parts: &[Vec<u8>]) -> Result<()> {
         let mut floors = vec![EventTime::MIN; self.range.len()];
         for part in parts {
             for (run, watermark) in decode::<Vec<(KeyGroupRange, EventTime)>>(part)? {

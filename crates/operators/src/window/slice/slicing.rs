@@ -22,28 +22,47 @@ use crate::window::result::{Window, complete_until};
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-pub(crate) struct Slice {
+pub struct Slice {
     /// Start of the slice.
-    pub(crate) start: EventTime,
+    pub start: EventTime,
     /// End of the first window that this part counts for.
-    pub(crate) from: EventTime,
+    pub from: EventTime,
 }
 
 /// The geometry of the windows, in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Slicing {
-    Hopping { size: i64, slide: i64, offset: i64, width: i64 },
-    Cumulative { size: i64, step: i64, offset: i64 },
+pub enum Slicing {
+    /// Windows of `size`, one every `slide`; slices are as wide as their divisor.
+    Hopping {
+        /// Size of a window.
+        size: i64,
+        /// Distance of their starts.
+        slide: i64,
+        /// Where one of the windows starts.
+        offset: i64,
+        /// Width of a slice.
+        width: i64,
+    },
+    /// Windows that grow by `step` up to `size` and then start over.
+    Cumulative {
+        /// Size of the largest window.
+        size: i64,
+        /// By how much they grow.
+        step: i64,
+        /// Where one of the windows starts.
+        offset: i64,
+    },
 }
 
 impl Slicing {
-    pub(crate) fn hopping(size: i64, slide: i64, offset: i64) -> Self {
+    /// Hopping windows; tumbling ones when `slide` is `size`.
+    pub fn hopping(size: i64, slide: i64, offset: i64) -> Self {
         Slicing::Hopping { size, slide, offset, width: gcd(size, slide) }
     }
 
     /// Start of the slice that `time` lies in.
     #[inline]
-    pub(crate) fn slice(&self, time: i64) -> EventTime {
+    pub fn slice(&self, time: i64) -> EventTime {
         EventTime(match *self {
             Slicing::Hopping { width, offset, .. } => align(time, width, offset),
             Slicing::Cumulative { step, offset, .. } => align(time, step, offset),
@@ -51,7 +70,7 @@ impl Slicing {
     }
 
     /// Width of a slice.
-    pub(crate) fn width(&self) -> i64 {
+    pub fn width(&self) -> i64 {
         match *self {
             Slicing::Hopping { width, .. } => width,
             Slicing::Cumulative { step, .. } => step,
@@ -59,14 +78,14 @@ impl Slicing {
     }
 
     /// Number of slices in the largest window.
-    pub(crate) fn slices(&self) -> i64 {
+    pub fn slices(&self) -> i64 {
         match *self {
             Slicing::Hopping { size, .. } | Slicing::Cumulative { size, .. } => size / self.width(),
         }
     }
 
     /// Distance between the ends of consecutive windows.
-    pub(crate) fn hop(&self) -> i64 {
+    pub fn hop(&self) -> i64 {
         match *self {
             Slicing::Hopping { slide, .. } => slide,
             Slicing::Cumulative { step, .. } => step,
@@ -74,7 +93,7 @@ impl Slicing {
     }
 
     /// End of the first window with the slice.
-    pub(crate) fn first_end(&self, slice: EventTime) -> EventTime {
+    pub fn first_end(&self, slice: EventTime) -> EventTime {
         EventTime(match *self {
             Slicing::Hopping { size, slide, offset, .. } => {
                 align(slice.0 - size, slide, offset) + slide + size
@@ -84,7 +103,7 @@ impl Slicing {
     }
 
     /// End of the last window with the slice.
-    pub(crate) fn last_end(&self, slice: EventTime) -> EventTime {
+    pub fn last_end(&self, slice: EventTime) -> EventTime {
         EventTime(match *self {
             Slicing::Hopping { size, slide, offset, .. } => align(slice.0, slide, offset) + size,
             Slicing::Cumulative { size, offset, .. } => align(slice.0, size, offset) + size,
@@ -92,7 +111,7 @@ impl Slicing {
     }
 
     /// The window that ends at `end`.
-    pub(crate) fn window(&self, end: EventTime) -> Window {
+    pub fn window(&self, end: EventTime) -> Window {
         let start = match *self {
             Slicing::Hopping { size, .. } => end.0 - size,
             Slicing::Cumulative { size, offset, .. } => align(end.0 - 1, size, offset),
@@ -102,7 +121,7 @@ impl Slicing {
 
     /// End of the first window with the slice, `from` at the earliest, that is not gone under
     /// `watermark`; none when all are.
-    pub(crate) fn first_live_end(
+    pub fn first_live_end(
         &self,
         slice: Slice,
         watermark: EventTime,
@@ -120,7 +139,7 @@ impl Slicing {
     }
 
     /// End of the first window after the one that ends at `end` that this part counts for.
-    pub(crate) fn next_end(&self, part: Slice, end: EventTime) -> Option<EventTime> {
+    pub fn next_end(&self, part: Slice, end: EventTime) -> Option<EventTime> {
         let next = self.first_end(part.start).max(part.from).max(EventTime(end.0 + self.hop()));
         (next <= self.last_end(part.start)).then_some(next)
     }
