@@ -1,0 +1,278 @@
+//! Event time enters a query here: the table's `WATERMARK FOR column AS expression`.
+//!
+//! The expression is evaluated for each row; the greatest value a split has given so far is the
+//! split's watermark, as in Flink: no further row with time `<=` it is expected. A row is late when
+//! its time is at or below its split's watermark as it stood before the row. That is written into
+//! the chunk, so what is late depends on neither workers nor batches. (Flink's default, `on-periodic`,
+//! judges by what was last emitted: here that is the batch, and lateness is not reproducible.)
+//!
+//! Splits, idleness and alignment are those of [`headwater_operators::watermarks`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::{Array, Int64Array, RecordBatch};
+use datafusion::physical_expr::PhysicalExpr;
+use headwater_core::codec::{decode, encode};
+use headwater_core::{
+    Batch, Epoch, Error, EventTime, ProcessingTime, Result, SplitTag, Watermark,
+};
+use headwater_operators::operator::OUT;
+use headwater_operators::watermarks::Alignment;
+use headwater_operators::watermarks::split::{Progress, Split};
+use headwater_operators::{Operator, OperatorContext, OperatorInit, Port, SplitEvent};
+
+use super::chunks::{datafusion_error, event_millis, millis_of};
+use crate::rows::{Chunk, Rows};
+
+/// When a split's watermark moves: `scan.watermark.emit.strategy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Emit {
+    /// After each row: lateness does not depend on batches.
+    #[default]
+    OnEvent,
+    /// After each batch that was read.
+    OnPeriodic,
+}
+
+/// What a table says about its event time.
+#[derive(Clone)]
+pub struct AssignWatermarkSpec {
+    /// Column of the event time.
+    pub rowtime: usize,
+    /// The watermark expression over the columns of the input: a timestamp.
+    pub expr: Arc<dyn PhysicalExpr>,
+    /// When it moves the watermark.
+    pub emit: Emit,
+    /// A split that has had nothing to give for this long does not hold the watermark.
+    pub idle_after: Option<Duration>,
+    /// A split that has had nothing to give for this long goes on with the wall clock.
+    pub advance_when_quiet: Option<Duration>,
+    /// Rows stamped further ahead of the wall clock than this do not move the watermark.
+    pub max_future: Option<Duration>,
+    /// Splits that are held together.
+    pub alignment: Option<Alignment>,
+}
+
+impl AssignWatermarkSpec {
+    /// The watermark of `rowtime` is `expr`; the rest is default.
+    pub fn new(rowtime: usize, expr: Arc<dyn PhysicalExpr>) -> Self {
+        AssignWatermarkSpec {
+            rowtime,
+            expr,
+            emit: Emit::default(),
+            idle_after: None,
+            advance_when_quiet: None,
+            max_future: Some(Duration::from_secs(24 * 3600)),
+            alignment: None,
+        }
+    }
+}
+
+struct Member {
+    tag: SplitTag,
+    id: String,
+    aligned_as: String,
+    split: Split,
+}
+
+/// Generates the watermarks of everything behind it, and marks late rows.
+///
+/// - Time: see the module.
+/// - State: greatest time and watermark per split.
+/// - Errors: of kind `Data`, the event time of a row is NULL.
+pub struct AssignWatermark {
+    init: OperatorInit,
+    spec: AssignWatermarkSpec,
+    splits: Vec<Member>,
+    restored: HashMap<String, Progress>,
+    now: ProcessingTime,
+}
+
+impl AssignWatermark {
+    /// The operator on one worker.
+    pub fn new(init: &OperatorInit, spec: AssignWatermarkSpec) -> Self {
+        AssignWatermark {
+            init: init.clone(),
+            spec,
+            splits: Vec::new(),
+            restored: HashMap::new(),
+            now: ProcessingTime::default(),
+        }
+    }
+
+    fn member(&mut self, tag: SplitTag) -> usize {
+        if let Some(found) = self.splits.iter().position(|m| m.tag == tag) {
+            return found;
+        }
+        // Behind an exchange there are no splits; what arrives at this worker counts as one.
+        self.add(tag, &format!("worker {}", self.init.worker));
+        self.splits.len() - 1
+    }
+
+    fn add(&mut self, tag: SplitTag, id: &str) {
+        self.splits.push(Member {
+            tag,
+            id: id.to_owned(),
+            aligned_as: format!("{}/{id}", self.init.name),
+            split: Split::new(self.restored.get(id).copied()),
+        });
+        self.publish(self.splits.len() - 1);
+    }
+
+    fn publish(&self, member: usize) {
+        if let Some(alignment) = &self.spec.alignment {
+            let member = &self.splits[member];
+            let counts = member.split.counts();
+            alignment.publish(&member.aligned_as, counts.then_some(member.split.progress.watermark));
+        }
+    }
+
+    fn limit(&self, now: ProcessingTime) -> EventTime {
+        match self.spec.max_future {
+            Some(bound) => now.as_event_time().saturating_add(bound),
+            None => EventTime(i64::MAX - 1),
+        }
+    }
+
+    /// The watermark that each row asks for, in milliseconds.
+    fn asked(&self, data: &RecordBatch) -> Result<Vec<i64>> {
+        let value = self.spec.expr.evaluate(data).map_err(datafusion_error)?;
+        let array = value.into_array(data.num_rows()).map_err(datafusion_error)?;
+        let Some(asked) = millis_of(&array) else {
+            let found = array.data_type();
+            return Err(Error::plan(format!("the watermark is of type {found}, not a timestamp")));
+        };
+        let mut asked = asked.into_owned();
+        if let Some(nulls) = array.nulls() {
+            // A NULL asks for nothing.
+            let at_null = asked.iter_mut().enumerate().filter(|(i, _)| nulls.is_null(*i));
+            at_null.for_each(|(_, asked)| *asked = i64::MIN);
+        }
+        Ok(asked)
+    }
+
+    /// Moves the split by the rows of a chunk and marks those that are late.
+    fn advance(&mut self, at: usize, chunk: Chunk, cx: &mut OperatorContext) -> Result<Chunk> {
+        let limit = self.limit(cx.now());
+        let asked = self.asked(&chunk.data)?;
+        let times = event_millis(&chunk.data, self.spec.rowtime)?;
+        let split = &mut self.splits[at].split;
+        let before = split.progress.watermark;
+        let mut read_at: Option<Vec<i64>> = None;
+        let mut highest = EventTime::MIN;
+        for (row, (time, asked)) in times.iter().zip(asked).enumerate() {
+            let under = match self.spec.emit {
+                Emit::OnEvent => split.progress.watermark,
+                Emit::OnPeriodic => before,
+            };
+            if EventTime(*time).is_late(under) {
+                read_at.get_or_insert_with(|| vec![i64::MIN; times.len()])[row] = under.0;
+            }
+            if EventTime(*time) > limit {
+                // One wrong clock must not close everybody's windows.
+                cx.counts.future += 1;
+                continue;
+            }
+            split.progress.max_time = split.progress.max_time.max(EventTime(*time));
+            let asked = EventTime(asked);
+            match self.spec.emit {
+                Emit::OnEvent => _ = split.raise(asked, limit),
+                Emit::OnPeriodic => highest = highest.max(asked),
+            }
+        }
+        split.raise(highest, limit);
+        let read_at = read_at.map(Int64Array::from);
+        Ok(Chunk { read_at, ..chunk })
+    }
+}
+
+impl Operator for AssignWatermark {
+    fn process(&mut self, _port: Port, batch: Batch, cx: &mut OperatorContext) -> Result<()> {
+        self.now = cx.now();
+        let tag = cx.split();
+        let at = self.member(tag);
+        self.splits[at].split.active();
+        let mut out = Batch::default();
+        for chunk in Rows::of(batch) {
+            let chunk = self.advance(at, chunk, cx)?;
+            Rows::push_to(&mut out, chunk);
+        }
+        self.publish(at);
+        cx.emit_batch(OUT, out.with_split(tag));
+        Ok(())
+    }
+
+    fn watermark(&self, input: Watermark) -> Watermark {
+        if input == Watermark::At(EventTime::MAX) {
+            return input;
+        }
+        let splits = self.splits.iter().map(|m| &m.split).filter(|s| s.counts());
+        Watermark::min_of(splits.map(|s| Watermark::At(s.progress.watermark)))
+    }
+
+    fn wake_at(&self) -> Option<ProcessingTime> {
+        let (idle, advance) = (self.spec.idle_after, self.spec.advance_when_quiet);
+        self.splits.iter().filter_map(|m| m.split.wake_at(self.now, idle, advance)).min()
+    }
+
+    fn on_processing_time(&mut self, cx: &mut OperatorContext) -> Result<()> {
+        self.now = cx.now();
+        for at in 0..self.splits.len() {
+            let (idle, advance) = (self.spec.idle_after, self.spec.advance_when_quiet);
+            self.splits[at].split.tick(cx.now(), idle, advance);
+            self.publish(at);
+        }
+        Ok(())
+    }
+
+    fn on_split(&mut self, tag: SplitTag, event: SplitEvent<'_>) {
+        if let SplitEvent::Added { id } = event {
+            self.add(tag, id);
+            return;
+        }
+        let at = self.member(tag);
+        let split = &mut self.splits[at].split;
+        match event {
+            SplitEvent::Added { .. } => {}
+            SplitEvent::Quiet { since } => {
+                self.now = self.now.max(since);
+                split.quiet(since);
+            }
+            SplitEvent::Active => split.active(),
+            SplitEvent::Ended => split.end(),
+        }
+        self.publish(at);
+    }
+
+    fn holds_back(&self, tag: SplitTag) -> bool {
+        let Some(alignment) = &self.spec.alignment else { return false };
+        let member = self.splits.iter().find(|m| m.tag == tag);
+        member.is_some_and(|m| alignment.is_ahead(m.split.progress.watermark))
+    }
+
+    fn snapshot(&mut self, _epoch: Epoch) -> Result<Vec<Vec<u8>>> {
+        let progress: Vec<(&str, Progress)> =
+            self.splits.iter().map(|m| (m.id.as_str(), m.split.progress)).collect();
+        Ok(vec![encode(&progress)?])
+    }
+
+    fn restore(&mut self, parts: &[Vec<u8>]) -> Result<()> {
+        for part in parts {
+            self.restored.extend(decode::<Vec<(String, Progress)>>(part)?);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for AssignWatermark {
+    fn drop(&mut self) {
+        if let Some(alignment) = &self.spec.alignment {
+            self.splits.iter().for_each(|member| alignment.publish(&member.aligned_as, None));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
