@@ -135,7 +135,11 @@ impl Table {
                 codes::UNKNOWN_COLUMN,
                 format!("no column `{name}` in table {}", self.name),
             )
-            .names(name, "columns", self.schema.fields().iter().map(|f| f.name().as_str()))
+            .names(
+                name,
+                "columns",
+                self.schema.fields().iter().map(|f| f.name().as_str()),
+            )
         })
     }
 

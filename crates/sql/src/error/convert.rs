@@ -98,7 +98,9 @@ impl From<DataFusionError> for SqlError {
                 Some(first) => SqlError::from(first),
                 None => SqlError::internal("an empty list of errors"),
             },
-            DataFusionError::Diagnostic(diagnostic, inner) => diagnosed(&diagnostic, (*inner).into()),
+            DataFusionError::Diagnostic(diagnostic, inner) => {
+                diagnosed(&diagnostic, (*inner).into())
+            }
             DataFusionError::External(source) => external(source, codes::EVALUATION),
             DataFusionError::ArrowError(e, _) => SqlError::from(*e),
             DataFusionError::SQL(e, _) => SqlError::from(*e),
@@ -109,9 +111,7 @@ impl From<DataFusionError> for SqlError {
             DataFusionError::Plan(m) => planned(&m),
             DataFusionError::Configuration(m) => SqlError::new(codes::BAD_SETTING, sentence(&m)),
             DataFusionError::Execution(m) => SqlError::new(codes::EVALUATION, sentence(&m)),
-            DataFusionError::ResourcesExhausted(m) => {
-                SqlError::new(codes::RESOURCES, sentence(&m))
-            }
+            DataFusionError::ResourcesExhausted(m) => SqlError::new(codes::RESOURCES, sentence(&m)),
             DataFusionError::ParquetError(e) => SqlError::new(codes::BAD_RECORD, e.to_string()),
             DataFusionError::ObjectStore(e) => SqlError::new(codes::CONNECTOR, e.to_string()),
             DataFusionError::IoError(e) => SqlError::new(codes::CONNECTOR, e.to_string()),
@@ -139,10 +139,7 @@ fn shared(error: &DataFusionError) -> SqlError {
     }
 }
 
-fn external(
-    source: Box<dyn std::error::Error + Send + Sync>,
-    code: &'static str,
-) -> SqlError {
+fn external(source: Box<dyn std::error::Error + Send + Sync>, code: &'static str) -> SqlError {
     let source = match source.downcast::<SqlError>() {
         Ok(own) => return *own,
         Err(source) => source,
@@ -217,8 +214,11 @@ fn unknown_column(field: &Column, valid: &[Column]) -> SqlError {
         (None, Some(table)) => format!(" in table {table}"),
         (None, None) => String::new(),
     };
-    SqlError::new(codes::UNKNOWN_COLUMN, format!("no column `{}`{place}", field.name))
-        .names(&field.name, "columns", known)
+    SqlError::new(codes::UNKNOWN_COLUMN, format!("no column `{}`{place}", field.name)).names(
+        &field.name,
+        "columns",
+        known,
+    )
 }
 
 /// Tells a plan error's code by its sentence: DataFusion has one variant for all of them.
@@ -279,7 +279,8 @@ fn expectation(message: &str) -> String {
     if let Some(rest) = message.strip_prefix("Expected: ")
         && let Some((expected, found)) = rest.split_once(", found: ")
     {
-        let found = if found == "EOF" { "the end of the text".into() } else { format!("`{found}`") };
+        let found =
+            if found == "EOF" { "the end of the text".into() } else { format!("`{found}`") };
         return format!("expected {expected}, found {found}");
     }
     sentence(message)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{SqlError, Span};
+use super::{Span, SqlError};
 
 /// A line longer than this is shown in part, around the carets.
 const WIDEST: usize = 120;
@@ -32,14 +32,8 @@ impl SqlError {
             let width = shown.number.len();
             let label = self.label.as_deref().unwrap_or_default();
             said = self.label.is_some();
-            let _ = writeln!(
-                out,
-                "  {}{} │{} {}",
-                paint(BLUE),
-                shown.number,
-                paint(PLAIN),
-                shown.line
-            );
+            let _ =
+                writeln!(out, "  {}{} │{} {}", paint(BLUE), shown.number, paint(PLAIN), shown.line);
             let carets =
                 format!("{}{} {label}", " ".repeat(shown.indent), "^".repeat(shown.carets));
             let _ = writeln!(

@@ -116,8 +116,9 @@ fn plan_errors_are_told_apart() {
     assert_eq!(code("Invalid function 'cuont'.\nDid you mean 'count'?"), codes::UNKNOWN_FUNCTION);
     assert_eq!(code("Cannot coerce arithmetic expression Int64 + Utf8"), codes::TYPE_MISMATCH);
     assert_eq!(code("Something else"), codes::PLAN);
-    let error =
-        SqlError::from(DataFusionError::Plan("Invalid function 'cuont'.\nDid you mean 'count'?".into()));
+    let error = SqlError::from(DataFusionError::Plan(
+        "Invalid function 'cuont'.\nDid you mean 'count'?".into(),
+    ));
     assert_eq!(error.message, "no function `cuont`");
     assert_eq!(error.label.as_deref(), Some("did you mean `count`?"));
 }
@@ -147,8 +148,11 @@ fn engine_errors_keep_hint_and_cause() {
 #[test]
 fn long_lists_of_names_are_cut() {
     let names: Vec<String> = (0..40).map(|i| format!("c{i}")).collect();
-    let error = SqlError::new(codes::UNKNOWN_COLUMN, "no")
-        .names("zzz", "columns", names.iter().map(String::as_str));
+    let error = SqlError::new(codes::UNKNOWN_COLUMN, "no").names(
+        "zzz",
+        "columns",
+        names.iter().map(String::as_str),
+    );
     assert!(error.help[0].ends_with("c29 and 10 more"), "{}", error.help[0]);
     assert_eq!(error.label, None);
 }
