@@ -118,7 +118,7 @@ where
     }
 
     fn splits(&self) -> Result<Vec<SplitId>> {
-        self.numbers.splits("generator")
+        self.numbers.ids("generator")
     }
 
     fn open(
@@ -128,22 +128,43 @@ where
         _wake: Wake,
     ) -> Result<Box<dyn Reader<T>>> {
         let make = Arc::clone(&self.make);
-        self.numbers.open("generator", split, position, move |n| make(n))
+        self.numbers.reader("generator", split, position, move |n| make(n))
     }
 }
 
-/// Which numbers a source of numbered records gives, to whom and when.
+/// Which numbers a source of numbered records gives, to whom and when: for sources that make their
+/// records in bulk.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use headwater_connect::generator::{Numbers, Stride};
+/// use headwater_connect::{ReadStatus, SplitId};
+///
+/// let numbers = Numbers::new().limit(10).splits(2);
+/// let mut split = numbers.open("demo", &SplitId("1-of-2".into()), None)?;
+/// let (stride, status) = split.take(3, Duration::ZERO);
+/// assert_eq!(stride.collect::<Vec<_>>(), [1, 3, 5]);
+/// assert_eq!(status, ReadStatus::Ready);
+/// # Ok::<(), headwater_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Numbers {
+pub struct Numbers {
     pub(crate) deal: Deal,
     pub(crate) limit: Option<u64>,
     pub(crate) rate: Option<f64>,
     pub(crate) batch_every: Duration,
 }
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Numbers::new()
+    }
+}
+
 impl Numbers {
     /// All numbers, in one split, at once.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Numbers {
             deal: Deal { splits: 1 },
             limit: None,
@@ -152,42 +173,79 @@ impl Numbers {
         }
     }
 
+    /// Ends after this many numbers, counted over all splits.
+    pub fn limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limit = limit.into();
+        self
+    }
+
+    /// Gives this many numbers per second of the clock, counted over all splits.
+    pub fn rate(mut self, per_second: impl Into<Option<f64>>) -> Self {
+        self.rate = per_second.into();
+        self
+    }
+
+    /// Shares the numbers among this many splits, round robin.
+    pub fn splits(mut self, splits: usize) -> Self {
+        self.deal.splits = splits;
+        self
+    }
+
     fn pace(&self) -> Option<Pace> {
         self.rate.map(|per_second| Pace { per_second, batch_every: self.batch_every })
     }
 
     /// Checks the options of `source`.
-    pub(crate) fn validate(&self, source: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// `Config` when there is no split, or the rate is none.
+    pub fn validate(&self, source: &str) -> Result<()> {
         self.deal.validate(source)?;
         self.pace().map_or(Ok(()), |pace| pace.validate(source))
     }
 
     /// The splits of `source`.
-    pub(crate) fn splits(&self, source: &str) -> Result<Vec<SplitId>> {
+    ///
+    /// # Errors
+    /// `Config` when there is none.
+    pub fn ids(&self, source: &str) -> Result<Vec<SplitId>> {
         self.deal.validate(source)?;
         Ok(self.deal.ids())
     }
 
+    /// The numbers of one split, from a position on.
+    ///
+    /// # Errors
+    /// `State` when the split or the position is none of this source.
+    pub fn open(
+        &self,
+        source: &str,
+        split: &SplitId,
+        position: Option<&Position>,
+    ) -> Result<NumberedSplit> {
+        self.validate(source)?;
+        let index = self.deal.index(source, split)?;
+        let end = self.deal.share(self.limit.unwrap_or(u64::MAX), index);
+        let next = start_at(source, split, position, end)?;
+        let (deal, pace) = (self.deal, self.pace());
+        Ok(NumberedSplit { deal, index, pace, opened: next, next, end })
+    }
+
     /// A reader that makes the numbered records of one split.
-    pub(crate) fn open<T: Record>(
+    pub(crate) fn reader<T: Record>(
         &self,
         source: &str,
         split: &SplitId,
         position: Option<&Position>,
         make: impl Fn(u64) -> Timed<T> + Send + 'static,
     ) -> Result<Box<dyn Reader<T>>> {
-        self.validate(source)?;
-        let index = self.deal.index(source, split)?;
-        let end = self.deal.share(self.limit.unwrap_or(u64::MAX), index);
-        let next = start_at(source, split, position, end)?;
-        let (deal, pace) = (self.deal, self.pace());
-        Ok(Box::new(NumberReader { make, deal, index, pace, opened: next, next, end }))
+        Ok(Box::new(NumberReader { make, numbers: self.open(source, split, position)? }))
     }
 }
 
-/// Reads one split of numbered records; `opened`, `next` and `end` count within the split.
-struct NumberReader<F> {
-    make: F,
+/// The numbers of one split; `opened`, `next` and `end` count within the split.
+#[derive(Clone, Debug)]
+pub struct NumberedSplit {
     deal: Deal,
     index: u64,
     pace: Option<Pace>,
@@ -196,32 +254,80 @@ struct NumberReader<F> {
     end: u64,
 }
 
-impl<T: Record, F: Fn(u64) -> Timed<T> + Send> Reader<T> for NumberReader<F> {
-    fn read(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus> {
+/// Some numbers of one split, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stride {
+    next: u64,
+    step: u64,
+    left: usize,
+}
+
+impl Iterator for Stride {
+    type Item = u64;
+
+    #[inline]
+    fn next(&mut self) -> Option<u64> {
+        self.left = self.left.checked_sub(1)?;
+        let n = self.next;
+        self.next = n.wrapping_add(self.step);
+        Some(n)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Stride {}
+
+impl NumberedSplit {
+    /// Takes up to `max` numbers that are due after `elapsed`, and says what comes next.
+    pub fn take(&mut self, max: usize, elapsed: Duration) -> (Stride, ReadStatus) {
         let due = match self.pace {
             None => self.end,
             Some(pace) => {
-                let due = pace.due(buffer.elapsed, self.deal, self.index);
+                let due = pace.due(elapsed, self.deal, self.index);
                 // A clock that stands still or goes back takes no record back.
                 self.opened.saturating_add(due).clamp(self.next, self.end)
             }
         };
-        let until = self.next.saturating_add(buffer.room() as u64).min(due);
-        let (stride, index, make) = (self.deal.splits as u64, self.index, &self.make);
-        buffer.records.extend((self.next..until).map(|k| make(k * stride + index)));
+        let step = self.deal.splits as u64;
+        let until = self.next.saturating_add(max as u64).min(due);
+        let next = self.next.wrapping_mul(step).wrapping_add(self.index);
+        let stride = Stride { next, step, left: (until - self.next) as usize };
         self.next = until;
-        Ok(match self.pace {
+        let status = match self.pace {
             _ if self.next == self.end => ReadStatus::End,
             Some(pace) if self.next == due => {
                 let given = self.next - self.opened;
-                ReadStatus::After(pace.pause(buffer.elapsed, self.deal, self.index, given))
+                ReadStatus::After(pace.pause(elapsed, self.deal, self.index, given))
             }
             _ => ReadStatus::Ready,
-        })
+        };
+        (stride, status)
+    }
+
+    /// The position after the numbers taken.
+    pub fn position(&self) -> Position {
+        Position(self.next.to_string())
+    }
+}
+
+/// Reads one split of numbered records.
+struct NumberReader<F> {
+    make: F,
+    numbers: NumberedSplit,
+}
+
+impl<T: Record, F: Fn(u64) -> Timed<T> + Send> Reader<T> for NumberReader<F> {
+    fn read(&mut self, buffer: &mut ReadBuffer<T>) -> Result<ReadStatus> {
+        let (stride, status) = self.numbers.take(buffer.room(), buffer.elapsed);
+        buffer.records.extend(stride.map(&self.make));
+        Ok(status)
     }
 
     fn position(&self) -> Position {
-        Position(self.next.to_string())
+        self.numbers.position()
     }
 }
 

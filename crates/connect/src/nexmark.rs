@@ -27,7 +27,7 @@ mod pool;
 pub mod source;
 
 pub use event::{Auction, Bid, Event, EventKind, Person};
-pub use generate::{NexmarkConfig, NexmarkGenerator};
+pub use generate::{BidFields, NexmarkConfig, NexmarkGenerator};
 pub use source::{Nexmark, nexmark};
 
 #[cfg(test)]

@@ -170,6 +170,24 @@ impl std::fmt::Debug for NexmarkGenerator {
     }
 }
 
+/// Which of a bid's costlier fields are made; the others are 0 or empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BidFields {
+    /// The price.
+    pub price: bool,
+    /// Channel and URL.
+    pub channel: bool,
+    /// The filler.
+    pub extra: bool,
+}
+
+impl BidFields {
+    /// All of them.
+    pub const ALL: BidFields = BidFields { price: true, channel: true, extra: true };
+    /// None of them: auction, bidder and time only.
+    pub const NONE: BidFields = BidFields { price: false, channel: false, extra: false };
+}
+
 /// Where in the stream an event lies: in which round, and where in that round.
 #[derive(Clone, Copy)]
 struct Place {
@@ -211,10 +229,27 @@ impl NexmarkGenerator {
         let place = self.place(n);
         let mut draws = Draws::of_event(n);
         match self.kind_at(place) {
-            EventKind::Bid => Event::Bid(self.bid(place, &mut draws)),
+            EventKind::Bid => Event::Bid(self.bid_at(place, &mut draws, BidFields::ALL)),
             EventKind::Auction => Event::Auction(Box::new(self.auction(place, &mut draws))),
             EventKind::Person => Event::Person(Box::new(self.person(place, &mut draws))),
         }
+    }
+
+    /// The bid that event `n` is, with the fields that are asked for; none if it is no bid.
+    ///
+    /// # Examples
+    /// ```
+    /// use headwater_connect::nexmark::{BidFields, NexmarkGenerator};
+    ///
+    /// let fields = BidFields { price: true, ..BidFields::NONE };
+    /// let bid = NexmarkGenerator::default().bid(4, fields).unwrap();
+    /// assert_eq!((bid.auction, bid.price, &*bid.url), (1000, 60104870, ""));
+    /// ```
+    #[inline]
+    pub fn bid(&self, n: u64, fields: BidFields) -> Option<Bid> {
+        let place = self.place(n);
+        let is_bid = self.kind_at(place) == EventKind::Bid;
+        is_bid.then(|| self.bid_at(place, &mut Draws::of_event(n), fields))
     }
 
     /// The event time of event `n`.
@@ -338,7 +373,7 @@ impl NexmarkGenerator {
     }
 
     #[inline]
-    fn bid(&self, place: Place, draws: &mut Draws) -> Bid {
+    fn bid_at(&self, place: Place, draws: &mut Draws, fields: BidFields) -> Bid {
         let last = self.last_auction(place);
         let auction = if draws.below(self.config.hot_auction_ratio) > 0 {
             last / HOT_EVERY * HOT_EVERY
@@ -351,16 +386,23 @@ impl NexmarkGenerator {
         } else {
             self.some_person(place, draws)
         };
-        let price = price(draws);
-        let channel = self.pool.channel(draws);
+        let price = if fields.price { price(draws) } else { draws.skip(1) };
+        let (channel, url) = if fields.channel {
+            let channel = self.pool.channel(draws);
+            (&*channel.name, &*channel.url)
+        } else {
+            draws.skip(2);
+            ("", "")
+        };
+        let filler = if fields.extra { self.bid_filler } else { None };
         Bid {
             auction: auction + FIRST_ID,
             bidder: bidder + FIRST_ID,
             price,
-            channel: Cow::Borrowed(&channel.name),
-            url: Cow::Borrowed(&channel.url),
+            channel: Cow::Borrowed(channel),
+            url: Cow::Borrowed(url),
             date_time: self.time(place.n),
-            extra: self.filler(self.bid_filler, draws),
+            extra: self.filler(filler, draws),
         }
     }
 
@@ -410,6 +452,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_field_that_is_not_asked_for_changes_no_other() {
+        let generator = NexmarkGenerator::default();
+        for n in 0..2_000 {
+            let Event::Bid(whole) = generator.event(n) else {
+                assert_eq!(generator.bid(n, BidFields::ALL), None);
+                continue;
+            };
+            assert_eq!(generator.bid(n, BidFields::ALL), Some(whole.clone()));
+            let extra = BidFields { extra: true, ..BidFields::NONE };
+            let other = Bid { price: 0, channel: "".into(), url: "".into(), ..whole.clone() };
+            assert_eq!(generator.bid(n, extra), Some(other));
+            let channel = BidFields { channel: true, ..BidFields::NONE };
+            let other = Bid { price: 0, extra: "".into(), ..whole };
+            assert_eq!(generator.bid(n, channel), Some(other));
+        }
+    }
 
     #[test]
     fn prices_are_those_of_the_definition() {

@@ -71,6 +71,13 @@ impl Draws {
         mix(self.0)
     }
 
+    /// Passes draws over; gives 0, for what they would have made.
+    #[inline]
+    pub(super) fn skip(&mut self, draws: u64) -> u64 {
+        self.0 = self.0.wrapping_add(GOLDEN.wrapping_mul(draws));
+        0
+    }
+
     /// Uniform in `[0, bound)`; 0 when `bound` is.
     #[inline]
     pub(super) fn below(&mut self, bound: u32) -> u32 {

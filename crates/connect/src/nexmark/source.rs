@@ -73,7 +73,7 @@ impl Source for Nexmark {
     }
 
     fn splits(&self) -> Result<Vec<SplitId>> {
-        self.numbers.splits("nexmark")
+        self.numbers.ids("nexmark")
     }
 
     fn open(
@@ -83,7 +83,7 @@ impl Source for Nexmark {
         _wake: Wake,
     ) -> Result<Box<dyn Reader<Event>>> {
         let generator = NexmarkGenerator::new(self.config.clone())?;
-        self.numbers.open("nexmark", split, position, move |n| {
+        self.numbers.reader("nexmark", split, position, move |n| {
             let event = generator.event(n);
             Timed::new(event.time(), event)
         })
