@@ -7,5 +7,9 @@
 
 pub mod catalog;
 pub mod error;
+pub mod functions;
+pub mod keys;
+pub mod operators;
 pub mod rows;
+pub mod splits;
 pub mod syntax;

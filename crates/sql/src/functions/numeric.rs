@@ -1,0 +1,194 @@
+//! Functions of numbers. What is a real number by nature is DOUBLE, as in Flink; DataFusion's own
+//! functions do the rest (`abs`, `ceil`, `floor`, `round`).
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type,
+};
+use datafusion::common::{Result, plan_err};
+
+use super::args::Call;
+use super::native::{Spec, Types};
+use super::params::Param::{Double, Int, Number};
+use super::returns;
+use super::types::sql_name;
+
+macro_rules! real {
+    ($name:literal, $of:expr) => {
+        Spec::new($name, &[("number", Double)], returns::double, |call| {
+            let number = call.doubles(0)?;
+            let of: fn(f64) -> f64 = $of;
+            call.to_values::<Float64Type>(|row| Some(of(number.at(row)?)))
+        })
+    };
+}
+
+static SPECS: &[Spec] = &[
+    real!("sqrt", f64::sqrt),
+    real!("exp", f64::exp),
+    real!("ln", f64::ln),
+    real!("log2", f64::log2),
+    real!("log10", f64::log10),
+    real!("sin", f64::sin),
+    real!("cos", f64::cos),
+    real!("tan", f64::tan),
+    real!("cot", |x| 1.0 / x.tan()),
+    real!("asin", f64::asin),
+    real!("acos", f64::acos),
+    real!("atan", f64::atan),
+    real!("sinh", f64::sinh),
+    real!("cosh", f64::cosh),
+    real!("tanh", f64::tanh),
+    real!("degrees", f64::to_degrees),
+    real!("radians", f64::to_radians),
+    Spec::new("log", &[("base or number", Double), ("number", Double)], returns::double, log)
+        .required(1),
+    Spec::new("power", &[("base", Double), ("exponent", Double)], returns::double, power),
+    Spec::new("atan2", &[("y", Double), ("x", Double)], returns::double, atan2),
+    Spec::new("e", &[], returns::double, |call| {
+        call.to_values::<Float64Type>(|_| Some(std::f64::consts::E))
+    }),
+    Spec::new("sign", &[("number", Number)], returns::first, sign),
+    Spec::new("truncate", &[("number", Number), ("digits", Int)], truncated, truncate).required(1),
+    Spec::new("rand_integer", &[("bound", Int)], returns::int, rand_integer).volatile(),
+];
+
+/// The functions of this module.
+pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
+    SPECS.iter()
+}
+
+fn log(call: &Call<'_>) -> Result<ArrayRef> {
+    let first = call.doubles(0)?;
+    if !call.has(1) {
+        return call.to_values::<Float64Type>(|row| Some(first.at(row)?.ln()));
+    }
+    let number = call.doubles(1)?;
+    call.to_values::<Float64Type>(|row| Some(number.at(row)?.ln() / first.at(row)?.ln()))
+}
+
+fn power(call: &Call<'_>) -> Result<ArrayRef> {
+    let (base, exponent) = (call.doubles(0)?, call.doubles(1)?);
+    call.to_values::<Float64Type>(|row| Some(base.at(row)?.powf(exponent.at(row)?)))
+}
+
+fn atan2(call: &Call<'_>) -> Result<ArrayRef> {
+    let (y, x) = (call.doubles(0)?, call.doubles(1)?);
+    call.to_values::<Float64Type>(|row| Some(y.at(row)?.atan2(x.at(row)?)))
+}
+
+/// -1, 0 or 1 in the number's own type.
+fn sign(call: &Call<'_>) -> Result<ArrayRef> {
+    let number = call.array(0)?;
+    match number.data_type() {
+        DataType::Float64 => {
+            let number = number.as_primitive::<Float64Type>();
+            let sign = |x: f64| if x == 0.0 || x.is_nan() { x } else { x.signum() };
+            Ok(Arc::new(number.unary::<_, Float64Type>(sign)))
+        }
+        DataType::Float32 => {
+            let number = number.as_primitive::<Float32Type>();
+            let sign = |x: f32| if x == 0.0 || x.is_nan() { x } else { x.signum() };
+            Ok(Arc::new(number.unary::<_, Float32Type>(sign)))
+        }
+        DataType::Decimal128(precision, scale) => {
+            let one = 10_i128.pow(scale.unsigned_abs().into());
+            let signs: Decimal128Array =
+                number.as_primitive::<Decimal128Type>().unary(|x| x.signum() * one);
+            Ok(Arc::new(signs.with_precision_and_scale(*precision, *scale)?))
+        }
+        other => {
+            let wide = datafusion::arrow::compute::cast(&number, &DataType::Int64)?;
+            let signs: ArrayRef =
+                Arc::new(wide.as_primitive::<Int64Type>().unary::<_, Int64Type>(i64::signum));
+            Ok(datafusion::arrow::compute::cast(&signs, other)?)
+        }
+    }
+}
+
+fn truncated(types: &Types<'_>) -> Result<DataType> {
+    match types.args.first() {
+        Some(DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal256(..)) => {
+            plan_err!("function TRUNCATE takes no {}", sql_name(types.args[0]))
+        }
+        _ => returns::first(types),
+    }
+}
+
+/// Digits behind the first `digits` ones after the point become 0; a negative number of digits
+/// counts to the left of the point.
+fn truncate(call: &Call<'_>) -> Result<ArrayRef> {
+    let number = call.array(0)?;
+    let digits = if call.has(1) { Some(call.ints(1)?) } else { None };
+    let digits = |row| digits.as_ref().map_or(Some(0), |digits| digits.at(row));
+    let real = |x: f64, digits: i64| {
+        let scale = 10_f64.powi(digits.clamp(-400, 400) as i32);
+        let scaled = x * scale;
+        if scaled.is_finite() && scale != 0.0 { scaled.trunc() / scale } else { x }
+    };
+    match number.data_type() {
+        DataType::Float64 => {
+            let number = number.as_primitive::<Float64Type>();
+            call.to_values::<Float64Type>(|row| {
+                Some(real(number.is_valid(row).then(|| number.value(row))?, digits(row)?))
+            })
+        }
+        DataType::Float32 => {
+            let number = number.as_primitive::<Float32Type>();
+            let values: Float32Array = (0..call.rows)
+                .map(|row| {
+                    let x = number.is_valid(row).then(|| number.value(row))?;
+                    Some(real(f64::from(x), digits(row)?) as f32)
+                })
+                .collect();
+            Ok(Arc::new(values))
+        }
+        DataType::Decimal128(precision, scale) => {
+            let number = number.as_primitive::<Decimal128Type>();
+            let values: Decimal128Array = (0..call.rows)
+                .map(|row| {
+                    let x = number.is_valid(row).then(|| number.value(row))?;
+                    Some(cut(x, i64::from(*scale) - digits(row)?))
+                })
+                .collect();
+            Ok(Arc::new(values.with_precision_and_scale(*precision, *scale)?))
+        }
+        other => {
+            let wide = datafusion::arrow::compute::cast(&number, &DataType::Int64)?;
+            let wide = wide.as_primitive::<Int64Type>();
+            let values: ArrayRef = Arc::new(
+                (0..call.rows)
+                    .map(|row| {
+                        let x = wide.is_valid(row).then(|| wide.value(row))?;
+                        Some(cut(i128::from(x), -digits(row)?) as i64)
+                    })
+                    .collect::<datafusion::arrow::array::Int64Array>(),
+            );
+            Ok(datafusion::arrow::compute::cast(&values, other)?)
+        }
+    }
+}
+
+/// A number whose last `digits` digits are 0.
+fn cut(number: i128, digits: i64) -> i128 {
+    match digits {
+        ..=0 => number,
+        39.. => 0,
+        _ => number - number % 10_i128.pow(digits as u32),
+    }
+}
+
+/// A number from 0 to below a bound.
+fn rand_integer(call: &Call<'_>) -> Result<ArrayRef> {
+    let bound = call.ints(0)?;
+    let mut random = fastrand::Rng::new();
+    call.try_values::<Int32Type>(|row| {
+        let bound = bound.at(row)?;
+        match i32::try_from(bound) {
+            Ok(bound) if bound > 0 => Some(Ok(random.i32(0..bound))),
+            _ => Some(Err(call.error(format!("argument 1 (bound) must be positive, got {bound}")))),
+        }
+    })
+}

@@ -1,0 +1,29 @@
+//! Functions of strings. Positions count characters from 1.
+
+mod edit;
+mod encode;
+mod hash;
+mod java_regex;
+mod json_text;
+mod regex;
+mod search;
+mod split;
+mod url;
+
+use super::native::Spec;
+
+/// The functions of this module.
+pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
+    [
+        edit::SPECS,
+        search::SPECS,
+        split::SPECS,
+        regex::SPECS,
+        encode::SPECS,
+        hash::SPECS,
+        url::SPECS,
+        json_text::SPECS,
+    ]
+    .into_iter()
+    .flatten()
+}
