@@ -115,7 +115,7 @@ fn calls(text: &str, span: Span) -> SqlResult<Vec<Expr>> {
     while parser.peek_token_ref().token != Token::EOF {
         let call = parser.parse_expr().map_err(|e| unreadable(SqlError::from(e).message))?;
         calls.push(call);
-        parser.consume_token(&Token::Comma);
+        let _ = parser.consume_token(&Token::Comma);
     }
     Ok(calls)
 }

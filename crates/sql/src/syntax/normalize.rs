@@ -73,7 +73,7 @@ fn flow(result: SqlResult<()>) -> ControlFlow<Box<SqlError>> {
 }
 
 fn normalize_query(query: &mut Query) -> SqlResult<()> {
-    emit::emit(query)?;
+    emit(query)?;
     let unsupported = |clause: &str| SqlError::unsupported(format!("the clause {clause}"));
     if !query.locks.is_empty() || query.for_clause.is_some() {
         return Err(unsupported("FOR UPDATE"));

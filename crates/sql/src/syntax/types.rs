@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 /// The names that begin a type, for the nearest one.
-pub(super) const TYPE_NAMES: &[&str] = &[
+pub const TYPE_NAMES: &[&str] = &[
     "BOOLEAN",
     "TINYINT",
     "SMALLINT",
@@ -219,7 +219,7 @@ impl Types<'_, '_> {
     fn nested(&mut self) -> Parse<DataType> {
         let data_type = self.parse()?;
         if self.closed == 0 && !self.parser.parse_keywords(&[Keyword::NOT, Keyword::NULL]) {
-            self.parser.parse_keyword(Keyword::NULL);
+            let _ = self.parser.parse_keyword(Keyword::NULL);
         }
         Ok(data_type)
     }

@@ -180,7 +180,7 @@ impl StatementParser<'_, '_> {
                 .at(span));
             }
             // `format csv`, as COPY is written elsewhere, needs no sign.
-            p.parser.consume_token(&Token::Eq);
+            let _ = p.parser.consume_token(&Token::Eq);
             let (value, value_span) = p.option_value()?;
             Ok(TableOption { key, value, span, value_span })
         })
