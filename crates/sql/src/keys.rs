@@ -1,13 +1,14 @@
 //! Rows as bytes: the stable form of keys and rows in keyed state.
 //!
 //! A [`RowCodec`] turns the values of some columns into one byte string per row, and back. Two rows
-//! have equal bytes exactly when their values are equal as SQL groups them: NULL equals NULL, `-0.0`
-//! equals `0.0`, every NaN equals every other. The same bytes decide the key group, so the form is
-//! part of every checkpoint and is pinned by golden tests.
+//! have equal bytes exactly when their values are equal as SQL groups them: NULL equals NULL,
+//! `-0.0` equals `0.0`, every NaN equals every other. The same bytes decide the key group, so the
+//! form is part of every checkpoint and is pinned by golden tests.
 //!
 //! ```text
 //! row    = nulls value*            nulls: one bit per column, set for NULL, lowest bit first
-//! value  = bool 1 byte · integer, date, time, timestamp: zigzag varint · float: bits, little-endian
+//! value  = bool 1 byte · integer, date, time, timestamp: zigzag varint · float: bits, low
+//!          byte first
 //!        · decimal: zigzag varint of 128 bits, or 32 bytes · interval: fields, little-endian
 //!        · text, bytes: varint length, bytes · list, map: varint length, then per element a byte
 //!          (1: NULL) and the value · struct: a row

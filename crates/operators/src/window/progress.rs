@@ -35,6 +35,11 @@ impl Progress {
         self.floors.get(at).copied().unwrap_or_default()
     }
 
+    /// The furthest watermark before the restore that still matters.
+    pub fn furthest(&self) -> EventTime {
+        self.floors.iter().copied().max().unwrap_or_default()
+    }
+
     /// Whether all keys have the watermark of the inputs.
     pub fn is_even(&self) -> bool {
         self.floors.is_empty()

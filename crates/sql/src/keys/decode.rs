@@ -148,7 +148,9 @@ impl Column {
             Values::MonthDayNano(values) => {
                 Arc::new(IntervalMonthDayNanoArray::try_new(values.into(), nulls)?)
             }
-            Values::Bytes(bytes, ends) => finish_bytes(&self.data_type, bytes, offsets(ends), nulls)?,
+            Values::Bytes(bytes, ends) => {
+                finish_bytes(&self.data_type, bytes, offsets(ends), nulls)?
+            }
             Values::List(ends, elements) => {
                 let elements = elements.finish()?;
                 match self.data_type {

@@ -83,7 +83,8 @@ impl SortCodec {
 /// Whether values of the type can be sorted by.
 pub fn is_ordered(data_type: &DataType) -> bool {
     use DataType::*;
-    let bytes = matches!(data_type, Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView);
+    let bytes =
+        matches!(data_type, Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView);
     words::is_word(data_type) || bytes || matches!(data_type, Decimal128(..))
 }
 

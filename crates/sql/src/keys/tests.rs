@@ -5,8 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::*;
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::*;
-use headwater_core::key_group::hash_key;
 use headwater_core::codec::{decode, encode};
+use headwater_core::key_group::hash_key;
 use proptest::prelude::*;
 
 use super::sort::{SortCodec, SortColumn};
@@ -82,7 +82,10 @@ fn every_type_comes_back() {
     let nulls = || Some(NullBuffer::from(vec![true, false, true]));
     let ltz = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
     let structs = StructArray::from(vec![
-        (Arc::new(Field::new("a", DataType::Int8, true)), Arc::new(Int8Array::from(vec![-1, 0, 1])) as ArrayRef),
+        (
+            Arc::new(Field::new("a", DataType::Int8, true)),
+            Arc::new(Int8Array::from(vec![-1, 0, 1])) as ArrayRef,
+        ),
         (
             Arc::new(Field::new("b", DataType::Utf8, true)),
             Arc::new(StringArray::from(vec![Some("x"), None, None])) as ArrayRef,

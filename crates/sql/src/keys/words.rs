@@ -116,9 +116,11 @@ pub fn of_ints(
 ) -> Result<ArrayRef> {
     macro_rules! make {
         ($t:ty) => {{
-            let values: Vec<<$t as ArrowPrimitiveType>::Native> = values.map(Word::of_word).collect();
+            let values: Vec<<$t as ArrowPrimitiveType>::Native> =
+                values.map(Word::of_word).collect();
             let array = PrimitiveArray::<$t>::try_new(values.into(), nulls);
-            let array = array.map_err(|e| Error::internal(format!("column of {data_type}: {e}")))?;
+            let array =
+                array.map_err(|e| Error::internal(format!("column of {data_type}: {e}")))?;
             Ok(typed(array, data_type))
         }};
     }
@@ -133,8 +135,8 @@ fn typed<T: ArrowPrimitiveType>(array: PrimitiveArray<T>, data_type: &DataType) 
     }
 }
 
-/// The words of a column in an order-preserving form: as `i64`s they compare like the values, floats
-/// in their total order (NaN above all). None if values of the type do not fit a word.
+/// The words of a column in an order-preserving form: as `i64`s they compare like the values,
+/// floats in their total order (NaN above all). None if values of the type do not fit a word.
 pub fn ordered(array: &dyn Array) -> Option<Cow<'_, [i64]>> {
     match array.data_type() {
         DataType::UInt64 => {

@@ -6,11 +6,11 @@
 //!
 //! Word 0 of a group is its number of rows: additions less retractions.
 //!
-//! NULL: `COUNT(*)` counts rows, every other function passes over rows in which an argument is NULL,
-//! and is NULL (`COUNT`: 0) when none is left. Sums of integers and decimals are exact in 128 bits;
-//! a result that does not fit its type is an error that names the column.
+//! NULL: `COUNT(*)` counts rows, every other function passes over rows in which an argument is
+//! NULL, and is NULL (`COUNT`: 0) when none is left. Sums of integers and decimals are exact in 128
+//! bits; a result that does not fit its type is an error that names the column.
 //!
-//! Reading order: [`state`] → [`plan`] → [`update`] → [`merge`] → [`finish`]; [`distinct`] keeps
+//! Reading order: [`state`] → `plan` → `update` → `merge` → `finish`; [`distinct`] keeps
 //! the values of DISTINCT in tables of their own for groups that live long.
 
 pub mod distinct;

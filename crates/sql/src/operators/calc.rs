@@ -6,11 +6,12 @@ use datafusion::arrow::array::{AsArray, TimestampMillisecondArray};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
-use headwater_core::{Batch, Error, Result};
+use headwater_core::{Batch, Error, EventTime, Result};
 use headwater_operators::operator::OUT;
 use headwater_operators::{Operator, OperatorContext, Port};
 
 use super::chunks::{arrow_error, datafusion_error, record_batch};
+use crate::functions::{Moment, at_moment};
 use crate::rows::{Chunk, Rows};
 
 /// `SELECT expressions … WHERE condition` for each row.
@@ -27,7 +28,8 @@ pub struct Calc {
 }
 
 impl Calc {
-    /// Keeps the rows for which `filter` is true and computes `project` of them (none: all columns).
+    /// Keeps the rows for which `filter` is true and computes `project` of them (none: all
+    /// columns).
     pub fn new(
         filter: Option<Arc<dyn PhysicalExpr>>,
         project: Option<Vec<Arc<dyn PhysicalExpr>>>,
@@ -36,9 +38,9 @@ impl Calc {
         Calc { filter, project, output, with_now: None }
     }
 
-    /// Gives the expressions the processing time: `schema` is that of the input with one more column
-    /// at the end, a `TIMESTAMP_LTZ(3)`, which is when the batch is processed. Expressions name it
-    /// where the query says `PROCTIME()`.
+    /// Gives the expressions the processing time: `schema` is that of the input with one more
+    /// column at the end, a `TIMESTAMP_LTZ(3)`, which is when the batch is processed. Expressions
+    /// name it where the query says `PROCTIME()`.
     pub fn with_processing_time(mut self, schema: SchemaRef) -> Self {
         self.with_now = Some(schema);
         self
@@ -63,7 +65,9 @@ impl Calc {
                 0 => return Ok(None),
                 all if all == chunk.len() => {}
                 _ if chunk.kinds.is_none() && chunk.read_at.is_none() => {
-                    chunk = Chunk::inserts(filter_record_batch(&chunk.data, keep).map_err(arrow_error)?);
+                    chunk = Chunk::inserts(
+                        filter_record_batch(&chunk.data, keep).map_err(arrow_error)?,
+                    );
                 }
                 _ => chunk = chunk.filter(keep).map_err(arrow_error)?,
             }
@@ -91,11 +95,19 @@ impl Operator for Calc {
         let split = batch.split();
         let rows_in = batch.len() as u64;
         let mut out = Batch::default();
-        for chunk in Rows::of(batch) {
-            if let Some(chunk) = self.evaluate(chunk, cx)? {
-                Rows::push_to(&mut out, chunk);
+        let watermark = cx.watermark();
+        let moment = Moment {
+            now_ms: cx.now().0,
+            watermark_ms: (watermark != EventTime::MIN).then_some(watermark.0),
+        };
+        at_moment(moment, || -> Result<()> {
+            for chunk in Rows::of(batch) {
+                if let Some(chunk) = self.evaluate(chunk, cx)? {
+                    Rows::push_to(&mut out, chunk);
+                }
             }
-        }
+            Ok(())
+        })?;
         cx.counts.filtered += rows_in - out.len() as u64;
         cx.emit_batch(OUT, out.with_split(split));
         Ok(())
@@ -107,7 +119,7 @@ mod tests {
     use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
     use datafusion::logical_expr::Operator as Op;
     use datafusion::physical_expr::expressions::{binary, col, lit};
-    use headwater_core::{EventTime, ProcessingTime, SplitTag};
+    use headwater_core::{ProcessingTime, SplitTag};
 
     use super::*;
     use crate::operators::testing::{chunk, drain, int, schema};

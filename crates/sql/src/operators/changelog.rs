@@ -2,7 +2,8 @@
 //!
 //! - [`Normalize`]: a stream of upserts and deletes by key becomes a full changelog;
 //! - [`DropUpdateBefore`]: leaves `-U` out, for those who know rows by key;
-//! - [`UpsertMaterialize`]: a changelog whose own key is not that of the sink becomes upserts by the
+//! - [`UpsertMaterialize`]: a changelog whose own key is not that of the sink becomes upserts by
+//!   the
 //!   sink's key, whatever order the changes of that key come in.
 
 use std::time::Duration;
@@ -14,7 +15,7 @@ use headwater_operators::operator::OUT;
 use headwater_operators::{Operator, OperatorContext, OperatorInit, Port};
 use headwater_state::{StateTable, Table};
 
-use super::chunks::{Changes, arrow_error, coalesce, record_batch};
+use super::chunks::{Changes, arrow_error, coalesce, columns, record_batch};
 use super::rank::RowBytes;
 use super::ttl::Ttl;
 use crate::keys::{RowCodec, RowKey};
@@ -92,12 +93,14 @@ pub struct KeyedRowsSpec {
     pub ttl: Option<Duration>,
 }
 
+type ByKey<V> = Table<RowKey, (), V>;
+
 /// The common part: a value per key, the codecs, and the time to live.
 struct Keyed<V> {
     spec: KeyedRowsSpec,
     keys: RowCodec,
     rows: RowCodec,
-    table: Table<RowKey, (), V>,
+    table: ByKey<V>,
     ttl: Option<Ttl>,
 }
 
@@ -117,11 +120,9 @@ impl<V: headwater_core::Record> Keyed<V> {
         &mut self,
         chunk: &Chunk,
         now: ProcessingTime,
-        mut each: impl FnMut(&mut Table<RowKey, (), V>, u64, &RowKey, RowKind, RowBytes) -> Result<()>,
+        mut each: impl FnMut(&mut ByKey<V>, u64, &RowKey, RowKind, RowBytes) -> Result<()>,
     ) -> Result<()> {
-        let columns: Vec<_> =
-            self.spec.keys.iter().map(|k| chunk.data.column(*k).clone()).collect();
-        let keys = self.keys.encode(&columns, chunk.len())?;
+        let keys = self.keys.encode(&columns(&chunk.data, &self.spec.keys), chunk.len())?;
         let rows = self.rows.encode(chunk.data.columns(), chunk.len())?;
         for row in 0..chunk.len() {
             let (hash, key) = (keys.hash(row), RowKey::new(keys.row(row)));

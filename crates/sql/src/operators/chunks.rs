@@ -61,9 +61,8 @@ pub fn coalesce(batch: Batch) -> Result<Option<Chunk>> {
         return Ok(chunks.pop());
     }
     let schema = chunks[0].data.schema();
-    let data = concat_batches(&schema, chunks.iter().map(|c| &c.data)).map_err(|e| {
-        Error::internal("chunks of one edge have different columns").because(e)
-    })?;
+    let data = concat_batches(&schema, chunks.iter().map(|c| &c.data))
+        .map_err(|e| Error::internal("chunks of one edge have different columns").because(e))?;
     let kinds = chunks.iter().any(|c| c.kinds.is_some()).then(|| {
         let of = |c: &Chunk| match &c.kinds {
             Some(kinds) => kinds.values().to_vec(),
@@ -149,10 +148,19 @@ pub fn timestamps(data_type: &DataType, millis: impl Iterator<Item = i64>) -> Re
 ///
 /// # Errors
 /// Of kind `Internal`: the columns do not fit the schema.
-pub fn record_batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+pub fn record_batch(
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
     let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
         .map_err(|e| Error::internal("an operator made rows that do not fit its output").because(e))
+}
+
+/// Some columns of a batch.
+pub fn columns(batch: &RecordBatch, columns: &[usize]) -> Vec<ArrayRef> {
+    columns.iter().map(|column| Arc::clone(batch.column(*column))).collect()
 }
 
 /// Takes rows of columns.
@@ -161,9 +169,11 @@ pub fn record_batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> 
 /// Of kind `Internal`: an index is out of range.
 pub fn take_rows(columns: &[ArrayRef], rows: &UInt32Array) -> Result<Vec<ArrayRef>> {
     let taken = |c: &ArrayRef| take(c.as_ref(), rows, None);
-    columns.iter().map(taken).collect::<Result<_, _>>().map_err(|e| {
-        Error::internal("cannot take rows").because(e)
-    })
+    columns
+        .iter()
+        .map(taken)
+        .collect::<Result<_, _>>()
+        .map_err(|e| Error::internal("cannot take rows").because(e))
 }
 
 /// The order and kinds of changelog rows that are about to be put together.

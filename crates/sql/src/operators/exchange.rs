@@ -8,6 +8,7 @@ use headwater_core::{Batch, KeyGroup, Result};
 use headwater_operators::key_by::Partitioner;
 use headwater_topology::node::PartitionerFactory;
 
+use super::chunks::columns;
 use crate::keys::{RowCodec, RowKey};
 use crate::rows::{Chunk, Rows};
 
@@ -50,8 +51,7 @@ struct ByKey {
 impl ByKey {
     /// The rows of each worker.
     fn rows(&self, chunk: &Chunk, workers: usize) -> Result<Vec<Vec<u32>>> {
-        let columns: Vec<_> = self.columns.iter().map(|c| chunk.data.column(*c).clone()).collect();
-        let keys = self.codec.encode(&columns, chunk.len())?;
+        let keys = self.codec.encode(&columns(&chunk.data, &self.columns), chunk.len())?;
         let expected = chunk.len() / workers + chunk.len() / (4 * workers) + 8;
         let mut rows: Vec<Vec<u32>> = (0..workers).map(|_| Vec::with_capacity(expected)).collect();
         for row in 0..chunk.len() {

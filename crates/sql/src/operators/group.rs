@@ -2,8 +2,8 @@
 //!
 //! A batch is one mini-batch: each group that it touches changes at most once, whatever number of
 //! rows it has there, as one pair of `-U` and `+U`. A group whose results stay the same emits
-//! nothing. A group that loses its last row is deleted; without keys there is one group, which stays
-//! and exists from the end of the input on even if there was no row.
+//! nothing. A group that loses its last row is deleted; without keys there is one group, which
+//! stays and exists from the end of the input on even if there was no row.
 
 mod index;
 
@@ -21,7 +21,7 @@ use headwater_state::{Slot, StateTable, Table};
 use super::aggregate::distinct::DistinctTables;
 use super::aggregate::state::{Groups, Packed};
 use super::aggregate::{AggCall, Aggregates, DistinctIn};
-use super::chunks::{Changes, arrow_error, coalesce, record_batch, signs, take_rows};
+use super::chunks::{Changes, arrow_error, coalesce, columns, record_batch, signs, take_rows};
 use super::ttl::Ttl;
 use crate::keys::{RowCodec, RowKey};
 use crate::rows::Chunk;
@@ -275,7 +275,7 @@ fn unchanged(
 impl Operator for GroupAggregate {
     fn process(&mut self, _port: Port, batch: Batch, cx: &mut OperatorContext) -> Result<()> {
         let Some(chunk) = coalesce(batch)? else { return Ok(()) };
-        let keys: Vec<_> = self.spec.keys.iter().map(|k| chunk.data.column(*k).clone()).collect();
+        let keys = columns(&chunk.data, &self.spec.keys);
         let of = self.load(&keys, chunk.len())?;
         let before = self.before()?;
         let signs = signs(&chunk);

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregate::state::{Groups, Packed};
 use super::aggregate::{AggCall, Aggregates, DistinctIn};
-use super::chunks::{arrow_error, coalesce, event_millis, record_batch, take_rows};
+use super::chunks::{arrow_error, coalesce, columns, event_millis, record_batch, take_rows};
 use super::rank::RowBytes;
 use super::ttl::Ttl;
 use super::window::Clock;
@@ -103,8 +103,7 @@ impl OverAggregate {
     /// # Errors
     /// Of kind `Plan`: a type is not supported.
     pub fn new(init: &OperatorInit, spec: OverAggregateSpec) -> Result<Self> {
-        let aggregates =
-            Aggregates::new(&spec.aggregates, &spec.input, false, DistinctIn::Groups)?;
+        let aggregates = Aggregates::new(&spec.aggregates, &spec.input, false, DistinctIn::Groups)?;
         Ok(OverAggregate {
             aggregates,
             keys: RowCodec::of_columns(&spec.input, &spec.keys)?,
@@ -130,9 +129,7 @@ impl OverAggregate {
     }
 
     fn take(&mut self, chunk: &Chunk, cx: &mut OperatorContext) -> Result<()> {
-        let columns: Vec<_> =
-            self.spec.keys.iter().map(|k| chunk.data.column(*k).clone()).collect();
-        let keys = self.keys.encode(&columns, chunk.len())?;
+        let keys = self.keys.encode(&columns(&chunk.data, &self.spec.keys), chunk.len())?;
         let rows = self.rows.encode(chunk.data.columns(), chunk.len())?;
         let times = match self.spec.clock {
             Clock::EventTime(column) => event_millis(&chunk.data, column)?.into_owned(),
@@ -301,7 +298,13 @@ impl OverAggregate {
     }
 
     /// Removes the rows of a key that no frame needs any more, and marks the others.
-    fn clean(&mut self, hash: u64, key: &RowKey, until: EventTime, now: ProcessingTime) -> Result<()> {
+    fn clean(
+        &mut self,
+        hash: u64,
+        key: &RowKey,
+        until: EventTime,
+        now: ProcessingTime,
+    ) -> Result<()> {
         let done: Vec<(EventTime, u64)> = self
             .kept
             .of_key(hash, key)

@@ -5,8 +5,8 @@
 //! - [`top_n_changes`]: the same of input that takes rows back, for which all rows are kept;
 //! - [`deduplicate`]: the first or the last row of each key by time.
 
-mod differences;
 pub mod deduplicate;
+mod differences;
 pub mod top_n;
 pub mod top_n_changes;
 

@@ -139,7 +139,9 @@ mod tests {
             let then = vec![SortColumn { column: 1, descending: true, nulls_first: false }];
             SortByTime::new(&init(), for_operator.clone(), 0, then).unwrap()
         });
-        assert!(driver.send(chunk(&input, "+I 5 1 | +I 3 2 | +I 5 9 | +I 3 2 | +I 9 0")).is_empty());
+        assert!(
+            driver.send(chunk(&input, "+I 5 1 | +I 3 2 | +I 5 9 | +I 3 2 | +I 9 0")).is_empty()
+        );
         driver.restart();
         assert_eq!(driver.watermark(3), ["+I 3 2", "+I 3 2"]);
         driver.restart();

@@ -70,7 +70,9 @@ pub(crate) fn chunk(schema: &SchemaRef, rows: &str) -> Chunk {
     let (mut kinds, mut read_at) = (Vec::new(), Vec::new());
     let mut values: Vec<Vec<&str>> = vec![Vec::new(); schema.fields().len()];
     for row in &rows {
-        let (row, late) = row.split_once('@').map_or((*row, i64::MIN), |(row, at)| (row, at.trim().parse().unwrap()));
+        let (row, late) = row
+            .split_once('@')
+            .map_or((*row, i64::MIN), |(row, at)| (row, at.trim().parse().unwrap()));
         read_at.push(late);
         let mut words = row.split_whitespace();
         kinds.push(kind_code(match words.next().unwrap() {
@@ -98,12 +100,17 @@ pub(crate) fn chunk(schema: &SchemaRef, rows: &str) -> Chunk {
 /// The rows of a chunk as text; timestamps without zone as milliseconds.
 pub(crate) fn lines(chunk: &Chunk) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
-    let columns: Vec<ArrayRef> = chunk.data.columns().iter().map(|c| match c.data_type() {
-        DataType::Timestamp(TimeUnit::Millisecond, None) => {
-            datafusion::arrow::compute::cast(c, &DataType::Int64).unwrap()
-        }
-        _ => c.clone(),
-    }).collect();
+    let columns: Vec<ArrayRef> = chunk
+        .data
+        .columns()
+        .iter()
+        .map(|c| match c.data_type() {
+            DataType::Timestamp(TimeUnit::Millisecond, None) => {
+                datafusion::arrow::compute::cast(c, &DataType::Int64).unwrap()
+            }
+            _ => c.clone(),
+        })
+        .collect();
     let columns: Vec<_> =
         columns.iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
     let row = |row: usize| {

@@ -28,7 +28,8 @@ impl Ttl {
     pub(super) fn touch(&mut self, hash: u64, key: &RowKey, now: ProcessingTime) -> Result<()> {
         let expiry = now.0.saturating_add(self.ttl);
         let over = expiry.rem_euclid(self.grain);
-        let expiry = EventTime(if over == 0 { expiry } else { expiry.saturating_add(self.grain - over) });
+        let expiry =
+            EventTime(if over == 0 { expiry } else { expiry.saturating_add(self.grain - over) });
         let registered = self.timers.of_key(hash, key).next();
         match registered {
             Some(at) if at >= expiry => return Ok(()),

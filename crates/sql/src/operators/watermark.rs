@@ -3,8 +3,9 @@
 //! The expression is evaluated for each row; the greatest value a split has given so far is the
 //! split's watermark, as in Flink: no further row with time `<=` it is expected. A row is late when
 //! its time is at or below its split's watermark as it stood before the row. That is written into
-//! the chunk, so what is late depends on neither workers nor batches. (Flink's default, `on-periodic`,
-//! judges by what was last emitted: here that is the batch, and lateness is not reproducible.)
+//! the chunk, so what is late depends on neither workers nor batches. (Flink's default,
+//! `on-periodic`, judges by what was last emitted: here that is the batch, and lateness is not
+//! reproducible.)
 //!
 //! Splits, idleness and alignment are those of [`headwater_operators::watermarks`].
 
@@ -15,9 +16,7 @@ use std::time::Duration;
 use datafusion::arrow::array::{Array, Int64Array, RecordBatch};
 use datafusion::physical_expr::PhysicalExpr;
 use headwater_core::codec::{decode, encode};
-use headwater_core::{
-    Batch, Epoch, Error, EventTime, ProcessingTime, Result, SplitTag, Watermark,
-};
+use headwater_core::{Batch, Epoch, Error, EventTime, ProcessingTime, Result, SplitTag, Watermark};
 use headwater_operators::operator::OUT;
 use headwater_operators::watermarks::Alignment;
 use headwater_operators::watermarks::split::{Progress, Split};
@@ -25,6 +24,7 @@ use headwater_operators::{Operator, OperatorContext, OperatorInit, Port, SplitEv
 
 use super::chunks::{datafusion_error, event_millis, millis_of};
 use crate::rows::{Chunk, Rows};
+use crate::splits::{SplitBoard, SplitEntry};
 
 /// When a split's watermark moves: `scan.watermark.emit.strategy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct AssignWatermarkSpec {
     pub max_future: Option<Duration>,
     /// Splits that are held together.
     pub alignment: Option<Alignment>,
+    /// Where splits say how far they are, and the name of their table there.
+    pub board: Option<(SplitBoard, String)>,
 }
 
 impl AssignWatermarkSpec {
@@ -66,6 +68,7 @@ impl AssignWatermarkSpec {
             advance_when_quiet: None,
             max_future: Some(Duration::from_secs(24 * 3600)),
             alignment: None,
+            board: None,
         }
     }
 }
@@ -75,6 +78,7 @@ struct Member {
     id: String,
     aligned_as: String,
     split: Split,
+    entry: Option<SplitEntry>,
 }
 
 /// Generates the watermarks of everything behind it, and marks late rows.
@@ -117,15 +121,22 @@ impl AssignWatermark {
             id: id.to_owned(),
             aligned_as: format!("{}/{id}", self.init.name),
             split: Split::new(self.restored.get(id).copied()),
+            entry: self.spec.board.as_ref().map(|(board, table)| board.entry(table, id)),
         });
         self.publish(self.splits.len() - 1);
     }
 
     fn publish(&self, member: usize) {
+        let member = &self.splits[member];
+        let counts = member.split.counts();
+        match &member.entry {
+            Some(entry) if counts => entry.set_watermark(member.split.progress.watermark),
+            Some(entry) => entry.gone(),
+            None => {}
+        }
         if let Some(alignment) = &self.spec.alignment {
-            let member = &self.splits[member];
-            let counts = member.split.counts();
-            alignment.publish(&member.aligned_as, counts.then_some(member.split.progress.watermark));
+            alignment
+                .publish(&member.aligned_as, counts.then_some(member.split.progress.watermark));
         }
     }
 
@@ -194,6 +205,7 @@ impl Operator for AssignWatermark {
         let tag = cx.split();
         let at = self.member(tag);
         self.splits[at].split.active();
+        self.splits[at].entry.iter().for_each(SplitEntry::reading);
         let mut out = Batch::default();
         for chunk in Rows::of(batch) {
             let chunk = self.advance(at, chunk, cx)?;
@@ -233,14 +245,18 @@ impl Operator for AssignWatermark {
             return;
         }
         let at = self.member(tag);
-        let split = &mut self.splits[at].split;
+        let Member { split, entry, .. } = &mut self.splits[at];
         match event {
             SplitEvent::Added { .. } => {}
             SplitEvent::Quiet { since } => {
                 self.now = self.now.max(since);
                 split.quiet(since);
+                entry.iter().for_each(|entry| entry.quiet(since));
             }
-            SplitEvent::Active => split.active(),
+            SplitEvent::Active => {
+                split.active();
+                entry.iter().for_each(SplitEntry::reading);
+            }
             SplitEvent::Ended => split.end(),
         }
         self.publish(at);

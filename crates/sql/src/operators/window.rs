@@ -1,9 +1,9 @@
 //! Windows: assigned to rows, aggregated over, and run on either clock.
 //!
 //! A window `[start, end)` is complete when the watermark reaches `end - 1 ms`; then its rows are
-//! emitted, once and for all. Rows whose windows are all complete under the watermark that they were
-//! read under are late: dropped and counted. Over processing time the clock takes the watermark's
-//! place, rows have the time at which they arrive, and none is late.
+//! emitted, once and for all. Rows whose windows are all complete under the watermark that they
+//! were read under are late: dropped and counted. Over processing time the clock takes the
+//! watermark's place, rows have the time at which they arrive, and none is late.
 //!
 //! - [`assign`]: adds `window_start`, `window_end`, `window_time` to each row;
 //! - [`aggregate`]: TUMBLE, HOP, CUMULATE, and windows that rows carry already (cascades);
@@ -75,7 +75,8 @@ impl Window {
                 positive("size", size)?;
                 positive("step", step)?;
                 if size % step != 0 {
-                    let message = format!("CUMULATE: step {step} ms does not divide size {size} ms");
+                    let message =
+                        format!("CUMULATE: step {step} ms does not divide size {size} ms");
                     return Err(Error::plan(message));
                 }
                 Ok(Slicing::Cumulative { size, step, offset })

@@ -1,10 +1,13 @@
 //! The values of DISTINCT of groups that live long, each an entry of its own.
 //!
 //! So a checkpoint holds the values that came since the last one, not the whole set. Calls over the
-//! same arguments share an entry: `COUNT(DISTINCT x)` and three more with a FILTER look up `x` once.
+//! same arguments share an entry: `COUNT(DISTINCT x)` and three more with a FILTER look up `x`
+//! once.
 //!
-//! Without retractions integers are kept as pages of 64 neighbours, one bit per value and call;
-//! other values, and all with retractions, one by one, with how often they are there for each call.
+//! Without retractions integers are kept as pages of neighbours (see `page`); other values, and all
+//! with retractions, one by one, with how often they are there for each call.
+
+mod page;
 
 use datafusion::arrow::array::ArrayRef;
 use headwater_core::{KeyGroupRange, Result};
@@ -15,10 +18,8 @@ use smallvec::SmallVec;
 use super::plan::{Aggregates, View};
 use super::state::Words;
 use crate::keys::{RowKey, words};
-
-/// For each call, which of 64 neighbouring integers are there.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Page(Vec<u64>);
+pub(super) use page::MOST_CALLS;
+use page::{Page, place};
 
 /// Without retractions one word with a bit per call; otherwise for each call how often it is there.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -110,25 +111,27 @@ impl DistinctTables {
         signs: &mut [Vec<i8>],
     ) -> Result<()> {
         for (row, (value, group)) in values.iter().zip(of).enumerate() {
-            let (ns, mask) = ((view as u16, value >> 6), 1u64 << (value & 63));
-            let member = &mut self.members[*group as usize];
-            let known = member.pages.and_then(|slot| self.pages.get_at(slot, &ns));
-            let mut any_new = false;
-            for (call, signs) in signs.iter_mut().enumerate() {
-                let is_known = known.is_some_and(|page| page.0[call] & mask != 0);
-                signs[row] *= i8::from(!is_known);
-                any_new |= signs[row] != 0;
-            }
-            if !any_new {
+            let wanted = (signs.iter().enumerate())
+                .fold(0u32, |mask, (call, signs)| mask | u32::from(signs[row] != 0) << call);
+            if wanted == 0 {
                 continue;
             }
-            let empty = || Page(vec![0; signs.len()]);
-            let added = self.pages.get_or_insert_with(member.hash, &member.key, &ns, empty)?;
+            let (page, offset) = place(*value);
+            let ns = (view as u16, page);
+            let member = &mut self.members[*group as usize];
+            let known = member.pages.and_then(|slot| self.pages.get_at(slot, &ns));
+            let new = wanted & !known.map_or(0, |page| page.known(offset));
+            for (call, signs) in signs.iter_mut().enumerate() {
+                signs[row] = (new >> call & 1) as i8;
+            }
+            if new == 0 {
+                continue;
+            }
+            let added =
+                self.pages.get_or_insert_with(member.hash, &member.key, &ns, Page::empty)?;
             let (slot, page) = added;
             member.pages = Some(slot);
-            for (page, signs) in page.0.iter_mut().zip(signs.iter()) {
-                *page |= if signs[row] != 0 { mask } else { 0 };
-            }
+            page.add(offset, new, signs.len());
         }
         Ok(())
     }
@@ -155,7 +158,12 @@ impl DistinctTables {
                     now |= i64::from(signs[row] != 0) << call;
                 }
                 if now != known {
-                    self.values.insert(*hash, key, &ns, Marks(Words(SmallVec::from_elem(now, 1))))?;
+                    self.values.insert(
+                        *hash,
+                        key,
+                        &ns,
+                        Marks(Words(SmallVec::from_elem(now, 1))),
+                    )?;
                 }
                 continue;
             }

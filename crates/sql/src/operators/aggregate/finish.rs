@@ -139,8 +139,7 @@ fn average(slot: &Slot, data_type: &DataType, groups: &Groups) -> Result<ArrayRe
     match data_type {
         DataType::Float64 | DataType::Float32 => {
             let unit = 10f64.powi(i32::from(scale));
-            let values =
-                all.map(|g| groups.wide(g, at) as f64 / unit / count(g).max(1) as f64);
+            let values = all.map(|g| groups.wide(g, at) as f64 / unit / count(g).max(1) as f64);
             let values = values.collect::<Vec<_>>();
             cast_to(Arc::new(Float64Array::new(values.into(), nulls)), data_type)
         }
@@ -158,7 +157,8 @@ fn average(slot: &Slot, data_type: &DataType, groups: &Groups) -> Result<ArrayRe
         }
         _ => {
             let unit = power(i32::from(scale)).unwrap_or(1);
-            let values = all.map(|g| (groups.wide(g, at) / unit / i128::from(count(g).max(1))) as i64);
+            let values =
+                all.map(|g| (groups.wide(g, at) / unit / i128::from(count(g).max(1))) as i64);
             words::of_ints(data_type, values, nulls)
         }
     }
@@ -280,5 +280,9 @@ fn range_of(data_type: &DataType) -> Result<(i128, i128)> {
 }
 
 fn cast_to(array: ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
-    if array.data_type() == data_type { Ok(array) } else { cast(&array, data_type).map_err(arrow_error) }
+    if array.data_type() == data_type {
+        Ok(array)
+    } else {
+        cast(&array, data_type).map_err(arrow_error)
+    }
 }

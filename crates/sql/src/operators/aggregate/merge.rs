@@ -73,7 +73,9 @@ impl Aggregates {
                         *groups.word(group, at + 1) = 1;
                     }
                 }
-                State::Udaf(udaf) => udaf.merge(groups.blob(group, slot.blob), &from.blobs[slot.blob])?,
+                State::Udaf(udaf) => {
+                    udaf.merge(groups.blob(group, slot.blob), &from.blobs[slot.blob])?
+                }
                 state => merge_blob(state, groups.blob(group, slot.blob), &from.blobs[slot.blob]),
             }
         }

@@ -1,8 +1,11 @@
 //! From aggregate calls to slots: which state each needs and where it lies.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use headwater_core::{Error, Result};
 
+use super::distinct::MOST_CALLS;
 use super::udaf::Udaf;
 use super::{AggCall, AggFunction};
 use crate::keys::{RowCodec, sort::is_ordered, words};
@@ -43,8 +46,8 @@ pub(super) enum State {
 pub(super) enum Distinct {
     /// In this blob.
     Inline { blob: usize },
-    /// In this view of the tables, as this bit.
-    Table { view: usize, bit: usize },
+    /// In this view of the tables, as the next of its calls.
+    Table { view: usize },
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +68,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// The view of the tables in which its DISTINCT values are.
+    pub(super) fn view(&self) -> Option<usize> {
+        match self.distinct {
+            Some(Distinct::Table { view }) => Some(view),
+            _ => None,
+        }
+    }
+
     pub(super) fn arg_type(&self) -> &DataType {
         self.codec.types().first().unwrap_or(&DataType::Null)
     }
@@ -91,7 +102,7 @@ pub(super) struct Output {
 pub(super) struct View {
     pub(super) args: Vec<usize>,
     pub(super) codec: RowCodec,
-    pub(super) bits: usize,
+    pub(super) calls: usize,
 }
 
 /// The aggregates of a query, compiled.
@@ -143,7 +154,7 @@ impl Aggregates {
                 AggFunction::ApproxCountDistinct if retract => Finish::Count,
                 _ => Finish::Value,
             };
-            let field = call.output.clone();
+            let field = Arc::clone(&call.output);
             aggregates.outputs.push(Output { slot, finish, field });
         }
         Ok(aggregates)
@@ -239,15 +250,15 @@ impl Aggregates {
     }
 
     fn view(&mut self, slot: &Slot) -> Distinct {
-        // A view's bits are those of one word.
-        let at = self.views.iter().position(|v| v.args == slot.args && v.bits < 32);
+        let room = |v: &View| v.args == slot.args && v.calls < MOST_CALLS;
+        let at = self.views.iter().position(room);
         let view = at.unwrap_or_else(|| {
             let (args, codec) = (slot.args.clone(), slot.codec.clone());
-            self.views.push(View { args, codec, bits: 0 });
+            self.views.push(View { args, codec, calls: 0 });
             self.views.len() - 1
         });
-        self.views[view].bits += 1;
-        Distinct::Table { view, bit: self.views[view].bits - 1 }
+        self.views[view].calls += 1;
+        Distinct::Table { view }
     }
 }
 

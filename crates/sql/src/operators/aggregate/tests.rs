@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch};
+use datafusion::arrow::array::{
+    Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use headwater_core::Result;
 
@@ -27,7 +29,8 @@ fn one(calls: &[AggCall], values: ArrayRef, signs: Option<&[i8]>) -> Result<Vec<
     let batch = RecordBatch::try_new(input, vec![values]).unwrap();
     aggregates.update(&batch, signs, &vec![0; rows], &mut groups, None)?;
     let columns = aggregates.finish(&groups)?;
-    let show = |c: &ArrayRef| datafusion::arrow::util::display::array_value_to_string(c, 0).unwrap();
+    let show =
+        |c: &ArrayRef| datafusion::arrow::util::display::array_value_to_string(c, 0).unwrap();
     Ok(columns.iter().map(|c| if c.is_null(0) { "NULL".into() } else { show(c) }).collect())
 }
 
@@ -77,8 +80,9 @@ fn decimals_are_exact_and_overflow_is_an_error() {
     );
     let e = one(&[call(Sum, &[0], decimal(38, 0))], huge, None).unwrap_err();
     assert_eq!(e.to_string(), "the sum of column \"x\" does not fit Decimal128(38, 0)");
-    let most: ArrayRef =
-        Arc::new(Decimal128Array::from(vec![i128::MAX; 2]).with_precision_and_scale(38, 0).unwrap());
+    let most: ArrayRef = Arc::new(
+        Decimal128Array::from(vec![i128::MAX; 2]).with_precision_and_scale(38, 0).unwrap(),
+    );
     assert!(one(&[call(Sum, &[0], decimal(38, 0))], most, None).is_err());
 }
 
@@ -130,7 +134,10 @@ fn functions_that_are_not_defined_for_their_arguments_are_refused() {
     let refused = |call: AggCall| {
         Aggregates::new(&[call], &input, false, DistinctIn::Groups).unwrap_err().to_string()
     };
-    assert_eq!(refused(call(Sum, &[0], DataType::Int64)), "SUM is not defined for Utf8 (\"Sum([0])\")");
+    assert_eq!(
+        refused(call(Sum, &[0], DataType::Int64)),
+        "SUM is not defined for Utf8 (\"Sum([0])\")"
+    );
     assert!(refused(call(Avg, &[0], DataType::Int64)).starts_with("AVG is not defined for Utf8"));
     assert!(refused(call(ListAgg(",".into()), &[1], DataType::Utf8)).starts_with("LISTAGG is not"));
 }

@@ -16,6 +16,7 @@ use crate::operators::chunks::{datafusion_error, take_rows};
 pub(super) struct Udaf {
     function: Arc<AggregateFunctionExpr>,
     state: RowCodec,
+    retract: bool,
 }
 
 impl Udaf {
@@ -30,13 +31,15 @@ impl Udaf {
                 return Err(Error::plan(message));
             }
         }
-        Ok(Udaf { function: Arc::clone(function), state })
+        Ok(Udaf { function: Arc::clone(function), state, retract })
     }
 
     fn load(&self, blob: &Blob) -> Result<Box<dyn Accumulator>> {
-        let accumulator = self.function.create_sliding_accumulator();
-        let mut accumulator =
-            accumulator.or_else(|_| self.function.create_accumulator()).map_err(datafusion_error)?;
+        let accumulator = match self.retract {
+            true => self.function.create_sliding_accumulator(),
+            false => self.function.create_accumulator(),
+        };
+        let mut accumulator = accumulator.map_err(datafusion_error)?;
         if let Blob::Bytes(bytes) = blob {
             let state = self.state.decode(std::iter::once(bytes.as_slice()))?;
             accumulator.merge_batch(&state).map_err(datafusion_error)?;

@@ -10,6 +10,7 @@ use super::distinct::DistinctTables;
 use super::plan::{Aggregates, Distinct, Slot, State};
 use super::state::{Blob, Groups};
 use crate::keys::{RowKey, words};
+use crate::operators::chunks::columns;
 
 impl Aggregates {
     /// Adds the rows of `batch` to groups, or takes back those with a sign of −1. `of` names the
@@ -51,7 +52,7 @@ impl Aggregates {
                 return Err(Error::internal("DISTINCT has no tables"));
             };
             let args = columns(batch, &view.args);
-            let of_view = |slot: &&Slot| matches!(slot.distinct, Some(Distinct::Table { view, .. }) if view == number);
+            let of_view = |slot: &&Slot| slot.view() == Some(number);
             let selected = self.slots.iter().filter(of_view).map(|slot| {
                 select(batch, slot.filter, &args, signs)
                     .map_or_else(|| vec![1; of.len()], Cow::into_owned)
@@ -97,7 +98,9 @@ impl Aggregates {
                     }
                 });
             }
-            State::Extreme { max } => extreme_bytes(self.retract, *max, slot, args, signs, of, groups),
+            State::Extreme { max } => {
+                extreme_bytes(self.retract, *max, slot, args, signs, of, groups)
+            }
             State::Edge { last } if !self.retract && slot.in_words => {
                 let values = words::ordered(&args[0]).unwrap_or_default();
                 rows(signs, of, |row, group, _| {
@@ -149,10 +152,6 @@ impl Aggregates {
         }
         Ok(())
     }
-}
-
-fn columns(batch: &RecordBatch, columns: &[usize]) -> Vec<ArrayRef> {
-    columns.iter().map(|c| batch.column(*c).clone()).collect()
 }
 
 /// The sign of each row, 0 for those that the filter or a NULL leaves out; none: all count.
@@ -247,7 +246,8 @@ fn sum_floats(
     of: &[u32],
     groups: &mut Groups,
 ) {
-    let single = (*values.data_type() == DataType::Float32).then(|| values.as_primitive::<Float32Type>());
+    let single =
+        (*values.data_type() == DataType::Float32).then(|| values.as_primitive::<Float32Type>());
     let double = values.as_primitive_opt::<Float64Type>();
     rows(signs, of, |row, group, sign| {
         let value = match (single, double) {

@@ -83,7 +83,8 @@ fn naive(rows: &[Row], retract: bool) -> Vec<String> {
     let result = |(k, rows): (&Option<i64>, &Vec<&Row>)| {
         let v: Vec<i64> = rows.iter().filter_map(|r| r.v).collect();
         let s: Vec<&String> = rows.iter().filter_map(|r| r.s.as_ref()).collect();
-        let kept: Vec<i64> = rows.iter().filter(|r| r.b == Some(true)).filter_map(|r| r.v).collect();
+        let kept: Vec<i64> =
+            rows.iter().filter(|r| r.b == Some(true)).filter_map(|r| r.v).collect();
         let some = |v: &[i64], of: i64| if v.is_empty() { None } else { Some(of) };
         let sum: i64 = v.iter().sum();
         let set: BTreeSet<i64> = v.iter().copied().collect();
@@ -182,7 +183,11 @@ proptest! {
 
 #[test]
 fn a_batch_changes_a_group_once_and_nothing_is_emitted_for_nothing() {
-    let spec = spec(vec![call(CountStar, &[], DataType::Int64), call(Max, &[1], DataType::Int64)], &[0], true);
+    let spec = spec(
+        vec![call(CountStar, &[], DataType::Int64), call(Max, &[1], DataType::Int64)],
+        &[0],
+        true,
+    );
     let mut driver = driver(&spec);
     let out = driver.send(chunk(&spec.input, "+I 1 5 a true | +I 1 7 a true | +I 2 1 a true"));
     assert_eq!(out, ["+I 1 2 7", "+I 2 1 1"]);
@@ -205,7 +210,11 @@ fn select_distinct_is_a_group_without_aggregates() {
 
 #[test]
 fn without_keys_there_is_one_row_even_of_nothing() {
-    let spec = spec(vec![call(CountStar, &[], DataType::Int64), call(Sum, &[1], DataType::Int64)], &[], true);
+    let spec = spec(
+        vec![call(CountStar, &[], DataType::Int64), call(Sum, &[1], DataType::Int64)],
+        &[],
+        true,
+    );
     let mut nothing = driver(&spec);
     assert_eq!(nothing.watermark(i64::MAX), ["+I 0 NULL"]);
     let mut driver = driver(&spec);
@@ -241,7 +250,8 @@ fn a_sum_that_does_not_fit_is_an_error_that_names_the_column() {
     let mut driver = driver(&spec);
     let most = i64::MAX;
     // What does not fit in between does not matter.
-    let out = driver.send(chunk(&spec.input, &format!("+I 1 {most} a true | +I 1 1 a true | +I 1 -1 a true")));
+    let out = driver
+        .send(chunk(&spec.input, &format!("+I 1 {most} a true | +I 1 1 a true | +I 1 -1 a true")));
     assert_eq!(out, [format!("+I 1 {most}")]);
     let over = chunk(&spec.input, "+I 1 1 a true");
     let e = driver.operator.process(0, over.into(), &mut driver.cx).unwrap_err();
@@ -262,6 +272,7 @@ fn values_in_order_can_be_taken_back() {
     driver.restart();
     let out = driver.send(chunk(&spec.input, "-U 1 5 a true | -U 1 7 c true | +U 1 8 d true"));
     assert_eq!(out, ["-U 1 5 7 a+b+c", "+U 1 6 8 b+d"]);
-    let out = driver.send(chunk(&spec.input, "-U 1 6 b true | -U 1 8 d true | +U 1 NULL NULL true"));
+    let out =
+        driver.send(chunk(&spec.input, "-U 1 6 b true | -U 1 8 d true | +U 1 NULL NULL true"));
     assert_eq!(out, ["-U 1 6 8 b+d", "+U 1 NULL NULL NULL"]);
 }

@@ -44,7 +44,9 @@ fn naive(frame: Frame, rows: &[Row]) -> Vec<String> {
         let frame: Vec<Row> = match frame {
             Frame::RowsUnbounded => before(usize::MAX).collect(),
             Frame::Rows(n) => before(n as usize + 1).collect(),
-            Frame::RangeUnbounded => rows.iter().filter(|r| r.1 == *k && r.0 <= *t).copied().collect(),
+            Frame::RangeUnbounded => {
+                rows.iter().filter(|r| r.1 == *k && r.0 <= *t).copied().collect()
+            }
             Frame::Range(ms) => {
                 rows.iter().filter(|r| r.1 == *k && (t - ms..=*t).contains(&r.0)).copied().collect()
             }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RowBytes;
 use crate::keys::{RowCodec, RowKey, words};
-use crate::operators::chunks::{Changes, arrow_error, coalesce, record_batch, take_rows};
+use crate::operators::chunks::{Changes, arrow_error, coalesce, columns, record_batch, take_rows};
 use crate::operators::group::Index;
 use crate::operators::ttl::Ttl;
 use crate::operators::window::Clock;
@@ -97,9 +97,7 @@ impl Deduplicate {
     }
 
     fn take(&mut self, chunk: &Chunk, cx: &mut OperatorContext) -> Result<()> {
-        let columns: Vec<_> =
-            self.spec.keys.iter().map(|k| chunk.data.column(*k).clone()).collect();
-        let keys = self.keys.encode(&columns, chunk.len())?;
+        let keys = self.keys.encode(&columns(&chunk.data, &self.spec.keys), chunk.len())?;
         let times = match self.spec.clock {
             Clock::ProcessingTime => None,
             Clock::EventTime(column) => {
@@ -148,7 +146,8 @@ impl Deduplicate {
     fn emit(&mut self, chunk: &Chunk, cx: &mut OperatorContext) -> Result<()> {
         let new: Vec<u32> = self.members.iter().filter_map(|m| m.row).collect();
         let columns = take_rows(chunk.data.columns(), &UInt32Array::from(new.clone()))?;
-        let encoded = self.rows.as_ref().map(|rows| rows.encode(&columns, new.len())).transpose()?;
+        let encoded =
+            self.rows.as_ref().map(|rows| rows.encode(&columns, new.len())).transpose()?;
         let mut changes = Changes::default();
         let mut before: Vec<RowBytes> = Vec::new();
         let changed = self.members.iter().filter(|m| m.row.is_some());

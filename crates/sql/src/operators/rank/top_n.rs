@@ -18,7 +18,7 @@ use super::differences::{Differences, Ranked};
 use super::{RowBytes, TopNSpec};
 use crate::keys::sort::SortCodec;
 use crate::keys::{RowCodec, RowKey};
-use crate::operators::chunks::{CHUNK_ROWS, arrow_error, coalesce, event_millis};
+use crate::operators::chunks::{CHUNK_ROWS, arrow_error, coalesce, columns, event_millis};
 use crate::operators::group::Index;
 use crate::operators::ttl::Ttl;
 use crate::rows::Chunk;
@@ -102,9 +102,7 @@ impl TopN {
     }
 
     fn take(&mut self, chunk: &Chunk, cx: &mut OperatorContext) -> Result<()> {
-        let columns: Vec<_> =
-            self.spec.keys.iter().map(|k| chunk.data.column(*k).clone()).collect();
-        let keys = self.keys.encode(&columns, chunk.len())?;
+        let keys = self.keys.encode(&columns(&chunk.data, &self.spec.keys), chunk.len())?;
         let sorts = self.sort.encode(chunk.data.columns(), chunk.len())?;
         let ends = self.spec.window_end.map(|c| event_millis(&chunk.data, c)).transpose()?;
         self.index.clear();
@@ -214,9 +212,8 @@ impl Member {
 
 impl Ranking {
     fn ranked(&self) -> Vec<Ranked> {
-        let ranked = |e: &Entry| {
-            e.row.as_ref().map(|row| Ranked { identity: e.identity, row: row.clone() })
-        };
+        let ranked =
+            |e: &Entry| e.row.as_ref().map(|row| Ranked { identity: e.identity, row: row.clone() });
         self.rows.iter().filter_map(ranked).collect()
     }
 }

@@ -11,7 +11,7 @@ use super::differences::{Differences, Ranked};
 use super::{RowBytes, TopNSpec};
 use crate::keys::sort::SortCodec;
 use crate::keys::{RowCodec, RowKey};
-use crate::operators::chunks::coalesce;
+use crate::operators::chunks::{coalesce, columns};
 use crate::operators::group::Index;
 use crate::operators::ttl::Ttl;
 use crate::rows::Chunk;
@@ -75,9 +75,7 @@ impl TopNOfChanges {
     }
 
     fn take(&mut self, chunk: &Chunk, cx: &mut OperatorContext) -> Result<()> {
-        let columns: Vec<_> =
-            self.spec.keys.iter().map(|k| chunk.data.column(*k).clone()).collect();
-        let keys = self.keys.encode(&columns, chunk.len())?;
+        let keys = self.keys.encode(&columns(&chunk.data, &self.spec.keys), chunk.len())?;
         let sorts = self.sort.encode(chunk.data.columns(), chunk.len())?;
         let rows = self.rows.encode(chunk.data.columns(), chunk.len())?;
         let mut members: Vec<(u64, RowKey, Vec<Ranked>)> = Vec::new();

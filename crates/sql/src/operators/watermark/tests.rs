@@ -11,16 +11,21 @@ use datafusion::arrow::datatypes::{DataType, TimeUnit};
 /// `WATERMARK FOR t AS t - INTERVAL '0.010' SECOND`.
 fn spec(emit: Emit) -> AssignWatermarkSpec {
     let schema = schema(&[time("t"), int("v")]);
-    let ms = |expr| -> Arc<dyn PhysicalExpr> { Arc::new(CastExpr::new(expr, DataType::Int64, None)) };
+    let ms =
+        |expr| -> Arc<dyn PhysicalExpr> { Arc::new(CastExpr::new(expr, DataType::Int64, None)) };
     let delayed = binary(ms(col("t", &schema).unwrap()), Op::Minus, lit(10i64), &schema).unwrap();
     let to = DataType::Timestamp(TimeUnit::Millisecond, None);
-    AssignWatermarkSpec { emit, ..AssignWatermarkSpec::new(0, Arc::new(CastExpr::new(delayed, to, None))) }
+    AssignWatermarkSpec {
+        emit,
+        ..AssignWatermarkSpec::new(0, Arc::new(CastExpr::new(delayed, to, None)))
+    }
 }
 
 fn feed(op: &mut AssignWatermark, split: u32, rows: &str) -> Vec<i64> {
     let mut cx = OperatorContext::new(ProcessingTime(0));
     cx.enter(ProcessingTime(0), EventTime::MIN, SplitTag(split));
-    let batch = Batch::from(chunk(&schema(&[time("t"), int("v")]), rows)).with_split(SplitTag(split));
+    let batch =
+        Batch::from(chunk(&schema(&[time("t"), int("v")]), rows)).with_split(SplitTag(split));
     op.process(0, batch, &mut cx).unwrap();
     let (_, batch) = cx.emitted.remove(0);
     assert_eq!(batch.split(), SplitTag(split));

@@ -4,14 +4,15 @@
 //! window is complete, the slices in it are merged. A row that has lost the first of its windows
 //! goes to a part of its slice that counts for the later ones only (see [`Slice`]).
 //!
-//! `pending` is an index over the table: the parts by slice, and the ends of windows that will emit.
-//! Which windows have emitted follows from the watermark alone; what that was before a restore is
-//! kept per key group by [`Progress`].
+//! `pending` is an index over the table: the parts by slice, and the ends of windows that will
+//! emit. Which windows have emitted follows from the watermark alone; what that was before a
+//! restore is kept per key group by [`Progress`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::array::{ArrayRef, UInt32Array};
+use datafusion::arrow::array::UInt32Array;
 use datafusion::arrow::datatypes::SchemaRef;
 use headwater_core::{Batch, Epoch, EventTime, ProcessingTime, Result};
 use headwater_operators::window::progress::Progress;
@@ -24,7 +25,7 @@ use super::{Clock, Window, WindowColumn};
 use crate::keys::{RowCodec, RowKey};
 use crate::operators::aggregate::state::{Groups, Packed};
 use crate::operators::aggregate::{AggCall, Aggregates, DistinctIn};
-use crate::operators::chunks::{arrow_error, coalesce, event_millis, signs};
+use crate::operators::chunks::{arrow_error, coalesce, columns, event_millis, signs};
 use crate::operators::group::Index;
 use crate::rows::Chunk;
 
@@ -104,9 +105,9 @@ impl WindowAggregate {
             WindowedBy::Attached { .. } => None,
         };
         let codec = RowCodec::of_columns(&spec.input, &spec.keys)?;
-        let (columns, output) = (spec.columns.clone(), spec.output.clone());
+        let (wanted, output) = (spec.columns.clone(), Arc::clone(&spec.output));
         Ok(WindowAggregate {
-            emitter: Emitter::new(codec.clone(), &aggregates, columns, output),
+            emitter: Emitter::new(codec.clone(), &aggregates, wanted, output),
             slicing,
             codec,
             slices: Table::new("slices", init.key_groups),
@@ -133,8 +134,7 @@ impl WindowAggregate {
         cx: &OperatorContext,
     ) -> Result<Vec<Option<Slice>>> {
         let current = if self.is_by_clock() { self.clock } else { cx.watermark() };
-        let read_under =
-            |row: usize| chunk.watermark(row, self.progress.of(hash(row), current));
+        let read_under = |row: usize| chunk.watermark(row, self.progress.of(hash(row), current));
         let (slicing, times) = match (&self.spec.windows, &self.slicing) {
             (WindowedBy::Time(_, Clock::ProcessingTime), Some(slicing)) => {
                 let now = cx.now().as_event_time().max(EventTime(self.clock.0.saturating_add(1)));
@@ -177,10 +177,8 @@ impl WindowAggregate {
     }
 
     fn take(&mut self, chunk: Chunk, cx: &mut OperatorContext) -> Result<()> {
-        let columns = |chunk: &Chunk| -> Vec<ArrayRef> {
-            self.spec.keys.iter().map(|k| chunk.data.column(*k).clone()).collect()
-        };
-        let mut encoded = self.codec.encode(&columns(&chunk), chunk.len())?;
+        let keys = columns(&chunk.data, &self.spec.keys);
+        let mut encoded = self.codec.encode(&keys, chunk.len())?;
         let mut parts = self.parts(&chunk, |row| encoded.hash(row), cx)?;
         let mut chunk = chunk;
         let late = parts.iter().filter(|part| part.is_none()).count();
@@ -189,7 +187,7 @@ impl WindowAggregate {
             let live = parts.iter().enumerate().filter(|(_, part)| part.is_some());
             let live = UInt32Array::from_iter_values(live.map(|(row, _)| row as u32));
             chunk = chunk.take(&live).map_err(arrow_error)?;
-            encoded = self.codec.encode(&columns(&chunk), chunk.len())?;
+            encoded = self.codec.encode(&columns(&chunk.data, &self.spec.keys), chunk.len())?;
             parts.retain(Option::is_some);
         }
         self.index.clear();
@@ -375,6 +373,8 @@ impl Operator for WindowAggregate {
 
     fn restored(&mut self) -> Result<()> {
         self.pending = Pending::default();
+        // The clock does not go back, whatever the wall says.
+        self.clock = self.progress.furthest();
         for (slot, _, part, _) in self.slices.iter() {
             let hash = self.slices.key(slot).map_or(0, |(hash, _)| hash);
             let floor = self.progress.of(hash, EventTime::MIN);

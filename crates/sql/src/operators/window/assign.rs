@@ -1,4 +1,5 @@
-//! The window table functions by themselves: `window_start`, `window_end`, `window_time` for each row.
+//! The window table functions by themselves: `window_start`, `window_end`, `window_time` for each
+//! row.
 //!
 //! A row that is in several windows (HOP, CUMULATE) is emitted once for each. Late rows are passed
 //! on: whoever aggregates them decides. No state; SESSION needs some and is only aggregated over.

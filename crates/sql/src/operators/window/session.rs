@@ -13,6 +13,7 @@
 //! one by one, in their place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::arrow::array::UInt32Array;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -27,7 +28,7 @@ use super::{Clock, WindowColumn};
 use crate::keys::{Encoded, RowCodec, RowKey};
 use crate::operators::aggregate::state::{Groups, Packed};
 use crate::operators::aggregate::{AggCall, Aggregates, DistinctIn};
-use crate::operators::chunks::{arrow_error, coalesce, event_millis, signs};
+use crate::operators::chunks::{arrow_error, coalesce, columns, event_millis, signs};
 use crate::rows::Chunk;
 
 /// What a session aggregate computes.
@@ -108,10 +109,10 @@ impl SessionAggregate {
         let aggregates =
             Aggregates::new(&spec.aggregates, &spec.input, retract, DistinctIn::Groups)?;
         let codec = RowCodec::of_columns(&spec.input, &spec.keys)?;
-        let (columns, output) = (spec.columns.clone(), spec.output.clone());
+        let (wanted, output) = (spec.columns.clone(), Arc::clone(&spec.output));
         let groups = || Groups::new(aggregates.width(), aggregates.blob_width());
         Ok(SessionAggregate {
-            emitter: Emitter::new(codec.clone(), &aggregates, columns, output),
+            emitter: Emitter::new(codec.clone(), &aggregates, wanted, output),
             sessions: Table::new("sessions", init.key_groups),
             due: BTreeMap::new(),
             progress: Progress::new(init.key_groups),
@@ -143,9 +144,7 @@ impl SessionAggregate {
                 (self.clock, vec![now; chunk.len()])
             }
         };
-        let columns: Vec<_> =
-            self.spec.keys.iter().map(|k| chunk.data.column(*k).clone()).collect();
-        let keys = self.codec.encode(&columns, chunk.len())?;
+        let keys = self.codec.encode(&columns(&chunk.data, &self.spec.keys), chunk.len())?;
         let hashes = keys.hashes();
         let read_under =
             |this: &Self, row: usize| chunk.watermark(row, this.progress.of(hashes[row], current));
@@ -184,7 +183,8 @@ impl SessionAggregate {
         let key = |row: u32| (hashes[row as usize], keys.row(row as usize));
         let whole = rows.len() == chunk.len();
         // Where each row is among those that are added.
-        let mut order: Vec<(u32, u32)> = (0..).zip(rows.iter().copied()).map(|(i, r)| (r, i)).collect();
+        let mut order: Vec<(u32, u32)> =
+            (0..).zip(rows.iter().copied()).map(|(i, r)| (r, i)).collect();
         order.sort_unstable_by(|(a, _), (b, _)| {
             key(*a).cmp(&key(*b)).then(times[*a as usize].cmp(&times[*b as usize])).then(a.cmp(b))
         });
@@ -211,7 +211,8 @@ impl SessionAggregate {
         let chunk = if whole {
             chunk
         } else {
-            part = chunk.take(&UInt32Array::from(std::mem::take(&mut rows))).map_err(arrow_error)?;
+            part =
+                chunk.take(&UInt32Array::from(std::mem::take(&mut rows))).map_err(arrow_error)?;
             &part
         };
         let signs = signs(chunk);
@@ -369,6 +370,8 @@ impl Operator for SessionAggregate {
 
     fn restored(&mut self) -> Result<()> {
         self.due.clear();
+        // The clock does not go back, whatever the wall says.
+        self.clock = self.progress.furthest();
         for (slot, _, id, session) in self.sessions.iter() {
             let end = session.last.saturating_add(self.spec.gap);
             self.due.entry(end).or_default().push((slot, *id));
