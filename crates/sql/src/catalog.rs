@@ -156,10 +156,15 @@ impl Catalog {
             ObjectKind::View => self.views.remove(&simple).is_some(),
             ObjectKind::Function => self.remove_function(&simple),
         };
-        if gone || if_exists && self.kind_of(&simple).is_none() {
+        // A table and a view can't have one name; a function may have any.
+        let other = match kind {
+            ObjectKind::Function => None,
+            _ => self.kind_of(&simple),
+        };
+        if gone || if_exists && other.is_none() {
             return Ok(gone);
         }
-        if let (Some(other), true) = (self.kind_of(&simple), kind != ObjectKind::Function) {
+        if let Some(other) = other {
             let other = other.name();
             return Err(SqlError::new(codes::WRONG_KIND, format!("`{simple}` is a {other}"))
                 .at(name.span())

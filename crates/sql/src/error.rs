@@ -28,7 +28,7 @@ pub struct SqlError {
     /// The place in the text.
     pub span: Option<Span>,
     /// A word or two written beside the carets.
-    pub label: Option<String>,
+    pub label: Option<Box<str>>,
     /// What the reader can do, a line each.
     pub help: Vec<String>,
 }
@@ -64,7 +64,7 @@ impl SqlError {
 
     /// Sets what is written beside the carets.
     pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+        self.label = Some(label.into().into_boxed_str());
         self
     }
 
@@ -91,7 +91,7 @@ impl SqlError {
     ) -> Self {
         let names: Vec<&str> = names.into_iter().collect();
         if let Some(name) = nearest(wanted, names.iter().copied()) {
-            self.label = Some(format!("did you mean `{name}`?"));
+            self = self.label(format!("did you mean `{name}`?"));
         }
         self.help.push(list(what, &names));
         self

@@ -32,7 +32,7 @@ pub use tvf::{TableRef, WindowKind, WindowTvf, window_tvf};
 use std::cell::RefCell;
 
 use datafusion::sql::sqlparser::ast::{Expr, Query};
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use crate::error::{Location, SqlError, SqlResult, codes};
 use chars::Places;
@@ -46,7 +46,18 @@ use types::is_word;
 pub fn parse(text: &str) -> SqlResult<Vec<Parsed>> {
     let places = RefCell::new(Places::new(text));
     let mut parsed = Vec::new();
-    for tokens in split(&tokenize(text)?).0 {
+    let statements = split(&tokenize(text)?).0;
+    if statements.len() > limits::MAX_STATEMENTS {
+        return Err(SqlError::new(
+            codes::TOO_LARGE,
+            format!(
+                "the text has {} statements, at most {} are read",
+                statements.len(),
+                limits::MAX_STATEMENTS
+            ),
+        ));
+    }
+    for tokens in statements {
         let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { continue };
         let place = first.span;
         let span = places.borrow_mut().bytes(first.span.start.span_to(last.span.end));
@@ -95,9 +106,7 @@ pub fn is_open(text: &str) -> bool {
     match tokenize(text) {
         Err(error) => {
             let message = error.message.to_ascii_lowercase();
-            message.contains("unterminated")
-                || message.contains("before eof")
-                || message.contains("unexpected eof")
+            ["unterminated", "the end of the text", "no end"].iter().any(|m| message.contains(m))
         }
         Ok(tokens) => {
             let last = tokens.iter().rev().find(|t| !is_space(t));
@@ -126,14 +135,29 @@ fn tokenize(text: &str) -> SqlResult<Vec<TokenWithSpan>> {
             Some(first) => first.to_lowercase().chain(letters).collect(),
             None => "a sign can't be read".into(),
         };
-        SqlError::new(codes::TOKEN, message)
-            .at(at.span_to(Location::new(at.line, at.column + 1)))
-            .help("text goes in single quotes, names in backticks; a quote within is doubled")
+        SqlError::new(
+            codes::TOKEN,
+            match message.contains("multi-line comment") {
+                true => "a comment has no end".to_owned(),
+                false => message.replace("EOF", "the end of the text"),
+            },
+        )
+        .at(at.span_to(Location::new(at.line, at.column + 1)))
+        .help("text goes in single quotes, names in backticks; a quote within is doubled")
     })
 }
 
 fn is_space(token: &TokenWithSpan) -> bool {
     matches!(token.token, Token::Whitespace(_))
+}
+
+/// A space that says nothing: a hint does.
+fn is_blank(token: &TokenWithSpan) -> bool {
+    match &token.token {
+        Token::Whitespace(Whitespace::MultiLineComment(comment)) => !comment.starts_with('+'),
+        Token::Whitespace(_) => true,
+        _ => false,
+    }
 }
 
 /// The tokens of each statement, without semicolons, and without blanks around them; and whether
@@ -145,14 +169,14 @@ fn split(tokens: &[TokenWithSpan]) -> (Vec<Vec<TokenWithSpan>>, bool) {
         let ends = || !begins_set(&current) || ends_set(&current);
         if token.token == Token::SemiColon && ends() {
             statements.push(std::mem::take(&mut current));
-        } else if !(current.is_empty() && is_space(token)) {
+        } else if !(current.is_empty() && is_blank(token)) {
             current.push(token.clone());
         }
     }
     let open = begins_set(&current) && !ends_set(&current);
     statements.push(current);
     for statement in &mut statements {
-        while statement.last().is_some_and(is_space) {
+        while statement.last().is_some_and(is_blank) {
             statement.pop();
         }
     }

@@ -276,14 +276,18 @@ fn place(message: &str) -> (&str, Option<Location>) {
 
 /// `Expected: a, found: b` as a sentence.
 fn expectation(message: &str) -> String {
-    if let Some(rest) = message.strip_prefix("Expected: ")
-        && let Some((expected, found)) = rest.split_once(", found: ")
-    {
-        let found =
-            if found == "EOF" { "the end of the text".into() } else { format!("`{found}`") };
-        return format!("expected {expected}, found {found}");
-    }
-    sentence(message)
+    let parts = message
+        .strip_prefix("Expected: ")
+        .or_else(|| message.strip_prefix("Expected "))
+        .and_then(|rest| rest.split_once(", found: "));
+    let Some((expected, found)) = parts else { return sentence(message) };
+    let sign = expected.chars().all(|c| c.is_ascii_punctuation());
+    let expected = if sign { format!("`{expected}`") } else { expected.to_owned() };
+    let found = match found {
+        "EOF" => "the end of the text".to_owned(),
+        found => format!("`{found}`"),
+    };
+    format!("expected {expected}, found {found}")
 }
 
 /// The first letter small where it begins an ordinary word, no prefixes, backtraces or stop.

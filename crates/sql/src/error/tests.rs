@@ -77,7 +77,7 @@ fn parser_errors_keep_their_place() {
     let error = SqlError::from(ParserError::ParserError(
         "Expected: ), found: EOF at Line: 2, Column: 5".into(),
     ));
-    assert_eq!(error.message, "expected ), found the end of the text");
+    assert_eq!(error.message, "expected `)`, found the end of the text");
     assert_eq!(error.span, Some(span(2, 5, 6)));
     assert_eq!(error.code, codes::SYNTAX);
     let error = SqlError::from(ParserError::RecursionLimitExceeded);

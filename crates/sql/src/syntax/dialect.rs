@@ -8,14 +8,15 @@ use std::cell::Cell;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Map, MapEntry, ObjectName,
+    FunctionArguments, Ident, ObjectName,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, Precedence};
-use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::types::parse_type;
+use crate::functions::syntax as functions;
 
 /// The name of the call that stands for `TABLE t PARTITION BY k`, until [`super::tvf`] reads it.
 pub(super) const PARTITIONED: &str = "PARTITIONED";
@@ -56,9 +57,6 @@ impl FlinkDialect {
         let kind = match word.keyword {
             Keyword::CAST => CastKind::Cast,
             Keyword::TRY_CAST => CastKind::TryCast,
-            Keyword::MAP if parser.peek_nth_token_ref(1).token == Token::LBracket => {
-                return Some(parse_map(parser));
-            }
             Keyword::TABLE => {
                 return match &parser.peek_nth_token_ref(1).token {
                     Token::Word(_) | Token::LParen | Token::SingleQuotedString(_) => {
@@ -67,7 +65,7 @@ impl FlinkDialect {
                     _ => None,
                 };
             }
-            _ => return None,
+            _ => return functions::prefix(parser),
         };
         (parser.peek_nth_token_ref(1).token == Token::LParen).then(|| parse_cast(parser, kind))
     }
@@ -140,6 +138,28 @@ impl Dialect for FlinkDialect {
         true
     }
 
+    // Words with a form of their own: as names they would be tried again where the form is wrong,
+    // and the error would be about the name.
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        matches!(
+            keyword,
+            Keyword::CASE
+                | Keyword::CAST
+                | Keyword::EXISTS
+                | Keyword::EXTRACT
+                | Keyword::INTERVAL
+                | Keyword::NOT
+                | Keyword::OVERLAY
+                | Keyword::SUBSTRING
+                | Keyword::TRIM
+                | Keyword::TRY_CAST
+        )
+    }
+
+    fn is_column_alias(&self, keyword: &Keyword, _parser: &mut Parser) -> bool {
+        *keyword != Keyword::SETTINGS && !RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
+    }
+
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         self.prefix(parser)
     }
@@ -150,7 +170,9 @@ impl Dialect for FlinkDialect {
         left: &Expr,
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
-        let op = chain_operator(&parser.peek_token_ref().token)?;
+        let Some(op) = chain_operator(&parser.peek_token_ref().token) else {
+            return functions::infix(parser, left);
+        };
         let of = match op {
             BinaryOperator::And => Precedence::And,
             BinaryOperator::Or => Precedence::Or,
@@ -211,27 +233,6 @@ fn parse_cast(parser: &mut Parser, kind: CastKind) -> Parse<Expr> {
     let data_type = parse_type(parser)?;
     parser.expect_token(&Token::RParen)?;
     Ok(Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None })
-}
-
-/// `MAP['a', 1, 'b', 2]`.
-fn parse_map(parser: &mut Parser) -> Parse<Expr> {
-    parser.next_token();
-    parser.expect_token(&Token::LBracket)?;
-    let mut entries = Vec::new();
-    if parser.consume_token(&Token::RBracket) {
-        return Ok(Expr::Map(Map { entries }));
-    }
-    loop {
-        let key = Box::new(parser.parse_expr()?);
-        parser.expect_token(&Token::Comma)?;
-        let value = Box::new(parser.parse_expr()?);
-        entries.push(MapEntry { key, value });
-        if !parser.consume_token(&Token::Comma) {
-            break;
-        }
-    }
-    parser.expect_token(&Token::RBracket)?;
-    Ok(Expr::Map(Map { entries }))
 }
 
 /// `TABLE t`, `TABLE (query)` and `TABLE t PARTITION BY (k, …)` as an argument.

@@ -201,11 +201,12 @@ pub fn interval_ms(expr: &Expr) -> SqlResult<i64> {
     i64::try_from(length.nanos / 1_000_000).or_else(|_| wrong("is too long"))
 }
 
-/// Writes an interval of two units or with precisions as one that DataFusion reads.
+/// Writes an interval of two units, with precisions or a sign in front as one that DataFusion reads.
 pub(super) fn normalize(interval: &mut Interval) -> SqlResult<()> {
     let plain = interval.last_field.is_none()
         && interval.leading_precision.is_none()
-        && interval.fractional_seconds_precision.is_none();
+        && interval.fractional_seconds_precision.is_none()
+        && !matches!(interval.value.as_ref(), Expr::UnaryOp { .. });
     if plain {
         return Ok(());
     }

@@ -14,6 +14,8 @@ use crate::error::{Span, SqlError, SqlResult, codes};
 pub const MAX_STATEMENT: usize = 1 << 20;
 /// The longest text, in bytes.
 pub const MAX_TEXT: usize = 16 << 20;
+/// The most statements of a text: even a short one takes some kilobytes once it is read.
+pub const MAX_STATEMENTS: usize = 10_000;
 /// How deep brackets may be nested.
 pub const MAX_DEPTH: usize = 200;
 /// How deep sqlparser may descend: a bracket takes it several steps.
@@ -124,7 +126,9 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> SqlResult<()> {
                 types = types.saturating_sub(2);
                 operator(level, *span)?;
             }
-            Token::StringConcat | Token::Period | Token::SemiColon | Token::EOF => {}
+            // The next INSERT of a statement set.
+            Token::SemiColon => *level = Level::new(1),
+            Token::StringConcat | Token::Period | Token::EOF => {}
             Token::Number(..) => {}
             token if is_text(token) => {}
             _ => operator(level, *span)?,

@@ -19,7 +19,7 @@ use super::chars::Places;
 use super::dialect::FlinkDialect;
 use super::hints::{TableHints, table_hints};
 use super::normalize::normalize;
-use super::types::{TYPE_NAMES, UNKNOWN, UNSUPPORTED, is_word};
+use super::types::{BAD_DECIMAL, BAD_PRECISION, TYPE_NAMES, UNKNOWN, UNSUPPORTED, is_word};
 use super::{Statement, emit, foreign, limits};
 use crate::error::{Location, Span, SqlError, SqlResult, codes, did_you_mean};
 
@@ -281,17 +281,27 @@ impl StatementParser<'_, '_> {
     /// Gives sqlparser's errors our codes, the width of the token they point at and a hint.
     fn explain_error(&self, mut error: SqlError) -> SqlError {
         if error.span.is_none() {
-            error = error.at(self.end);
+            // Too deep: where it stopped. Otherwise the end came too soon.
+            let deep = error.code == codes::TOO_DEEP;
+            error = error.at(if deep { self.here() } else { self.end });
         }
         if let Some(name) = error.message.strip_prefix(UNKNOWN) {
             error.code = codes::UNKNOWN_TYPE;
             let name = name.trim().trim_matches('`').to_owned();
             let near = did_you_mean(&name, TYPE_NAMES.iter().copied());
-            error.label = near;
+            error.label = near.map(String::into_boxed_str);
         } else if let Some(what) = error.message.strip_prefix(UNSUPPORTED) {
             let what = what.trim().to_owned();
             error.code = codes::UNSUPPORTED;
             error.message = format!("the type {what} is not supported");
+        }
+        if error.message.starts_with(BAD_PRECISION) || error.message.starts_with(BAD_DECIMAL) {
+            error.code = codes::UNKNOWN_TYPE;
+        }
+        // Of a word that it took already, sqlparser tells the place behind.
+        let last = self.parser.get_current_token();
+        if error.message.ends_with(&format!("found `{}`", last.token)) {
+            return error.at(last.span);
         }
         match error.span {
             Some(span) => {

@@ -70,7 +70,15 @@ impl VisitorMut for MainSpelling {
                 *kind = CastKind::Cast;
                 self.changed = true;
             }
-            if let Ok(arrow) = sql_type(data_type) {
+            // The length of a string is kept: it cuts what is cast.
+            let has_length = matches!(
+                data_type,
+                DataType::Varchar(Some(_))
+                    | DataType::Char(_)
+                    | DataType::Binary(Some(_))
+                    | DataType::Varbinary(Some(_))
+            );
+            if let (false, Ok(arrow)) = (has_length, sql_type(data_type)) {
                 *data_type = DataType::Custom(raw(type_name(&arrow)), Vec::new());
             }
         }

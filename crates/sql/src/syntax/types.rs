@@ -44,6 +44,11 @@ pub(super) const UNKNOWN: &str = "unknown type";
 /// How an error about a type begins that is known and not supported.
 pub(super) const UNSUPPORTED: &str = "type not supported:";
 
+/// How an error about a precision begins.
+pub(super) const BAD_PRECISION: &str = "a precision is from 0 to 9";
+/// How an error about a decimal begins.
+pub(super) const BAD_DECIMAL: &str = "DECIMAL(p, s) has p from 1 to 38 and s from 0 to p";
+
 /// Types nest at most this deep.
 const DEEPEST: usize = 32;
 
@@ -277,7 +282,7 @@ impl Types<'_, '_> {
 
     fn precision(&mut self, at: Location) -> Parse<Option<u64>> {
         match self.number()? {
-            Some(p) if p > 9 => Err(error(&format!("a precision is from 0 to 9, got {p}"), at)),
+            Some(p) if p > 9 => Err(error(&format!("{BAD_PRECISION}, got {p}"), at)),
             p => Ok(p),
         }
     }
@@ -298,12 +303,7 @@ impl Types<'_, '_> {
         };
         self.parser.expect_token(&Token::RParen)?;
         if precision == 0 || precision > 38 || scale > precision {
-            return Err(error(
-                &format!(
-                    "DECIMAL(p, s) has p from 1 to 38 and s from 0 to p, got ({precision}, {scale})"
-                ),
-                at,
-            ));
+            return Err(error(&format!("{BAD_DECIMAL}, got ({precision}, {scale})"), at));
         }
         let scale = i64::try_from(scale).unwrap_or(0);
         Ok(ExactNumberInfo::PrecisionAndScale(precision, scale))

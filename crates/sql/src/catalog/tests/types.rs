@@ -68,7 +68,25 @@ fn what_each_spelling_is() {
     ];
     let said: Vec<String> =
         names.into_iter().map(|name| format!("{name} is {:?}", arrow(name).unwrap())).collect();
-    expect![[]].assert_eq(&said.join("\n"));
+    expect![[r#"
+        INTEGER is Int32
+        REAL is Float32
+        DOUBLE PRECISION is Float64
+        DEC is Decimal128(10, 0)
+        NUMERIC(5) is Decimal128(5, 0)
+        VARCHAR(3) is Utf8
+        CHAR is Utf8
+        VARBINARY(8) is Binary
+        TIME is Time32(Millisecond)
+        TIMESTAMP is Timestamp(Microsecond, None)
+        TIMESTAMP(0) is Timestamp(Millisecond, None)
+        TIMESTAMP(7) is Timestamp(Nanosecond, None)
+        TIMESTAMP_LTZ is Timestamp(Microsecond, Some("UTC"))
+        TIMESTAMP(3) WITH LOCAL TIME ZONE is Timestamp(Millisecond, Some("UTC"))
+        INTERVAL YEAR TO MONTH is Interval(MonthDayNano)
+        INT ARRAY is List(Field { data_type: Int32, nullable: true })
+        MAP<STRING, INT NOT NULL> is Map(Field { name: "entries", data_type: Struct([Field { name: "key", data_type: Utf8 }, Field { name: "value", data_type: Int32, nullable: true }]) }, false)
+        ROW(a INT NOT NULL) is Struct([Field { name: "a", data_type: Int32, nullable: true }])"#]].assert_eq(&said.join("\n"));
 }
 
 #[test]
@@ -87,5 +105,5 @@ fn postgresql_casts_know_the_same_names() {
     let Expr::Cast { data_type, .. } = parse_expr("x::TIMESTAMP_LTS").unwrap() else { panic!() };
     let error = sql_type(&data_type).unwrap_err();
     assert_eq!(error.code, codes::UNKNOWN_TYPE);
-    assert_eq!(error.label.unwrap(), "did you mean `TIMESTAMP_LTZ`?");
+    assert_eq!(error.label.as_deref(), Some("did you mean `TIMESTAMP_LTZ`?"));
 }

@@ -34,7 +34,87 @@ fn words_out_of_place() {
             "EXPLAIN DROP TABLE t",
             "SET 'a' =",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S001]: expected the end of the statement, found `c`
+              1 │ SELECT a b c FROM t
+                ·            ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected an expression, found `FROM`
+              1 │ SELECT FROM t
+                ·        ^^^^
+              more: headwater error HW-S001
+            error[HW-S001]: expected identifier, found the end of the text
+              1 │ SELECT 1 FROM
+                ·              ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected `)`, found the end of the text
+              1 │ SELECT (1 + 2
+                ·              ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected an expression, found the end of the text
+              1 │ SELECT a FROM t WHERE
+                ·                      ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected an expression, found `FROM`
+              1 │ SELECT a, FROM t
+                ·           ^^^^
+              more: headwater error HW-S001
+            error[HW-S001]: expected SELECT, VALUES, WITH or a list of columns, found the end of the statement
+              1 │ INSERT INTO t
+                ·              ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected INTO, found `t`
+              1 │ INSERT t SELECT 1
+                ·        ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected a name, found `)`
+              1 │ CREATE TABLE t (a INT,)
+                ·                       ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected `,` or `)`, found `b`
+              1 │ CREATE TABLE t (a INT b INT)
+                ·                       ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected a name, found `(`
+              1 │ CREATE TABLE (a INT)
+                ·              ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected `(`, found `'connector'`
+              1 │ CREATE TABLE t (a INT) WITH 'connector' = 'x'
+                ·                             ^^^^^^^^^^^
+              more: headwater error HW-S001
+            error[HW-S001]: expected a value in quotes, found `)`
+              1 │ CREATE TABLE t (a INT) WITH ('connector')
+                ·                                         ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected `,` or `)`, found the end of the statement
+              1 │ CREATE TABLE t (a INT) WITH ('connector' = 'x'
+                ·                                               ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected AS, found `SELECT`
+              1 │ CREATE VIEW v SELECT 1
+                ·               ^^^^^^
+              more: headwater error HW-S001
+            error[HW-S001]: expected the end of the statement, found `2`
+              1 │ SELECT 1; SELECT 2 2; SELECT 3
+                ·                    ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected TABLE, VIEW or FUNCTION, found `t`
+              1 │ DROP t
+                ·      ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected TABLES, VIEWS, FUNCTIONS, COLUMNS or CREATE TABLE, found `ME`
+              1 │ SHOW ME
+                ·      ^^
+              more: headwater error HW-S001
+            error[HW-S001]: EXPLAIN is for queries and INSERT
+              1 │ EXPLAIN DROP TABLE t
+                ·         ^^^^
+              more: headwater error HW-S001
+            error[HW-S001]: expected a value, found the end of the statement
+              1 │ SET 'a' =
+                ·          ^
+              more: headwater error HW-S001"#]],
     );
 }
 
@@ -42,7 +122,30 @@ fn words_out_of_place() {
 fn strings_without_end_and_unknown_signs() {
     refuse(
         &["SELECT 'abc", "SELECT `abc FROM t", "SELECT /* abc", "SELECT 1 ~~~ ", "SELECT a ? b"],
-        expect![[]],
+        expect![[r#"
+            error[HW-S002]: unterminated string literal
+              1 │ SELECT 'abc
+                ·        ^
+              help: text goes in single quotes, names in backticks; a quote within is doubled
+              more: headwater error HW-S002
+            error[HW-S002]: expected close delimiter '`' before the end of the text
+              1 │ SELECT `abc FROM t
+                ·        ^
+              help: text goes in single quotes, names in backticks; a quote within is doubled
+              more: headwater error HW-S002
+            error[HW-S002]: a comment has no end
+              1 │ SELECT /* abc
+                ·              ^
+              help: text goes in single quotes, names in backticks; a quote within is doubled
+              more: headwater error HW-S002
+            error[HW-S001]: expected an expression, found the end of the text
+              1 │ SELECT 1 ~~~ 
+                ·             ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected the end of the statement, found `?`
+              1 │ SELECT a ? b
+                ·          ^
+              more: headwater error HW-S001"#]],
     );
 }
 
@@ -63,7 +166,64 @@ fn statements_that_are_not() {
             "USE MODULES a",
             "COMPILE PLAN 'p' FOR INSERT INTO t SELECT 1",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S005]: no statement `SELCT`
+              1 │ SELCT 1
+                · ^^^^^ did you mean `SELECT`?
+              help: statements begin with SELECT, INSERT INTO, CREATE, DROP, SHOW, EXPLAIN, SET
+              more: headwater error HW-S005
+            error[HW-S005]: no statement `FOO`
+              1 │ FOO
+                · ^^^
+              help: statements begin with SELECT, INSERT INTO, CREATE, DROP, SHOW, EXPLAIN, SET
+              more: headwater error HW-S005
+            error[HW-S001]: expected a statement, found `42`
+              1 │ 42
+                · ^^
+              more: headwater error HW-S001
+            error[HW-S005]: no statement `INSRT`
+              1 │ INSRT INTO t SELECT 1
+                · ^^^^^ did you mean `INSERT`?
+              help: statements begin with SELECT, INSERT INTO, CREATE, DROP, SHOW, EXPLAIN, SET
+              more: headwater error HW-S005
+            error[HW-S006]: the statement ALTER is not supported
+              1 │ ALTER TABLE t ADD a INT
+                · ^^^^^
+              help: DROP it and CREATE it again
+              more: headwater error HW-S006
+            error[HW-S006]: the statement DELETE is not supported
+              1 │ DELETE FROM t
+                · ^^^^^^
+              help: tables are read and appended to; a sink with a primary key is updated by INSERT INTO
+              more: headwater error HW-S006
+            error[HW-S006]: the statement UPDATE is not supported
+              1 │ UPDATE t SET a = 1
+                · ^^^^^^
+              help: tables are read and appended to; a sink with a primary key is updated by INSERT INTO
+              more: headwater error HW-S006
+            error[HW-S006]: the statement ADD is not supported
+              1 │ ADD JAR 'x.jar'
+                · ^^^
+              help: JARs can't be loaded
+              more: headwater error HW-S006
+            error[HW-S006]: BEGIN of a transaction is not supported
+              1 │ BEGIN
+                · ^^^^^
+              help: BEGIN STATEMENT SET; INSERT …; INSERT …; END; runs inserts as one job
+              more: headwater error HW-S006
+            error[HW-S006]: the statement CALL is not supported
+              1 │ CALL f()
+                · ^^^^
+              more: headwater error HW-S006
+            error[HW-S006]: USE MODULES is not supported
+              1 │ USE MODULES a
+                ·     ^^^^^^^
+              more: headwater error HW-S006
+            error[HW-S006]: the statement COMPILE is not supported
+              1 │ COMPILE PLAN 'p' FOR INSERT INTO t SELECT 1
+                · ^^^^^^^
+              help: the plan is kept with the checkpoint
+              more: headwater error HW-S006"#]],
     );
 }
 
@@ -95,7 +255,110 @@ fn clauses_that_are_not_supported() {
             "SHOW MODULES",
             "SET TIME ZONE 'UTC'",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S006]: TABLESAMPLE is not supported
+              1 │ SELECT * FROM t TABLESAMPLE BERNOULLI (10)
+                ·               ^
+              more: headwater error HW-S006
+            error[HW-S006]: the clause FOR UPDATE is not supported
+              1 │ SELECT * FROM t FOR UPDATE
+                ·                           ^
+              more: headwater error HW-S006
+            error[HW-S006]: MATCH_RECOGNIZE is not supported
+              1 │ SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY a ORDER BY b MEASURES A.x AS y PATTERN (A B) DEFINE B AS B.x > 1)
+                ·               ^
+              more: headwater error HW-S006
+            error[HW-S006]: TOP is not supported
+              1 │ SELECT TOP 5 * FROM t
+                · ^^^^^^
+              help: use LIMIT
+              more: headwater error HW-S006
+            error[HW-S006]: SELECT INTO is not supported
+              1 │ SELECT a INTO u FROM t
+                · ^^^^^^
+              help: use CREATE TABLE … AS or INSERT INTO
+              more: headwater error HW-S006
+            error[HW-S006]: WITH (…) behind a table is not supported
+              1 │ SELECT * FROM t WITH (NOLOCK)
+                ·               ^
+              help: options of one query are written /*+ OPTIONS('key' = 'value') */
+              more: headwater error HW-S006
+            error[HW-S006]: FETCH … WITH TIES or PERCENT is not supported
+              1 │ SELECT * FROM t FETCH FIRST 5 ROWS WITH TIES
+                ·                                             ^
+              more: headwater error HW-S006
+            error[HW-S006]: PIVOT is not supported
+              1 │ SELECT * FROM t PIVOT (SUM(a) FOR b IN ('x'))
+                ·               ^
+              more: headwater error HW-S006
+            error[HW-S006]: SORT BY is not supported
+              1 │ SELECT a FROM t SORT BY a
+                · ^^^^^^
+              help: use ORDER BY
+              more: headwater error HW-S006
+            error[HW-S006]: LATERAL VIEW is not supported
+              1 │ SELECT a FROM t LATERAL VIEW explode(x) y AS z
+                · ^^^^^^
+              help: use CROSS JOIN UNNEST(…)
+              more: headwater error HW-S006
+            error[HW-S001]: WITH stands in front of INSERT
+              1 │ WITH c AS (SELECT 1) INSERT INTO t SELECT * FROM c
+                ·                                                   ^
+              help: write INSERT INTO t WITH x AS (…) SELECT …
+              more: headwater error HW-S001
+            error[HW-S006]: the clause SETTINGS is not supported
+              1 │ SELECT 1 SETTINGS a = 1
+                ·                   ^
+              more: headwater error HW-S006
+            error[HW-S006]: DEFAULT of a column is not supported
+              1 │ CREATE TABLE t (a INT DEFAULT 5)
+                ·                       ^^^^^^^
+              more: headwater error HW-S006
+            error[HW-S006]: UNIQUE of a column is not supported
+              1 │ CREATE TABLE t (a INT UNIQUE)
+                ·                       ^^^^^^
+              more: headwater error HW-S006
+            error[HW-S006]: UNIQUE is not supported
+              1 │ CREATE TABLE t (a INT, UNIQUE (a))
+                ·                        ^^^^^^
+              help: use PRIMARY KEY
+              more: headwater error HW-S006
+            error[HW-S006]: the type MULTISET is not supported
+              1 │ CREATE TABLE t (a MULTISET<INT>)
+                ·                   ^^^^^^^^
+              more: headwater error HW-S006
+            error[HW-S006]: DISTRIBUTED BY is not supported
+              1 │ CREATE TABLE t (a INT) DISTRIBUTED BY (a) INTO 4 BUCKETS
+                ·                        ^^^^^^^^^^^
+              more: headwater error HW-S006
+            error[HW-S006]: CREATE OR REPLACE TABLE is not supported
+              1 │ CREATE OR REPLACE TABLE t (a INT)
+                ·                   ^^^^^
+              help: DROP it first, or write CREATE TABLE IF NOT EXISTS
+              more: headwater error HW-S006
+            error[HW-S006]: CREATE DATABASE is not supported
+              1 │ CREATE DATABASE d
+                ·        ^^^^^^^^
+              more: headwater error HW-S006
+            error[HW-S006]: USING JAR is not supported
+              1 │ CREATE FUNCTION f AS 'x' USING JAR 'y.jar'
+                ·                          ^^^^^
+              help: Java classes can't be loaded; register a Rust function of that name
+              more: headwater error HW-S006
+            error[HW-S006]: a function with its code in the text is not supported
+              1 │ CREATE FUNCTION f(a INT) RETURNS INT AS 'x'
+                ·                  ^
+              help: register it from Rust, then CREATE FUNCTION f AS 'its name'
+              more: headwater error HW-S006
+            error[HW-S006]: SHOW MODULES is not supported
+              1 │ SHOW MODULES
+                ·      ^^^^^^^
+              more: headwater error HW-S006
+            error[HW-S006]: SET TIME ZONE is not supported
+              1 │ SET TIME ZONE 'UTC'
+                ·     ^^^^
+              help: write SET 'table.local-time-zone' = 'Europe/Berlin'
+              more: headwater error HW-S006"#]],
     );
 }
 
@@ -109,7 +372,32 @@ fn windows_of_other_systems_get_the_right_form() {
             "SELECT COUNT(*) FROM t WINDOW TUMBLING (SIZE 1 HOUR) GROUP BY a",
             "SELECT COUNT(*) FROM t WINDOW HOPPING (SIZE 1 HOUR, ADVANCE BY 1 MINUTE) GROUP BY a",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S007]: window(time, size, slide) is Spark's window
+              1 │ SELECT window(ts, '10 minutes', '5 minutes') FROM t
+                ·        ^^^^^^
+              help: write FROM TABLE(HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE, INTERVAL '10' MINUTE)) … GROUP BY window_start, window_end; the slide comes first
+              more: headwater error HW-S007
+            error[HW-S007]: window(time, size) is Spark's window
+              1 │ SELECT COUNT(*) FROM t GROUP BY window(t.ts, '1 hour')
+                ·                                 ^^^^^^
+              help: write FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(t.ts), INTERVAL '1' HOUR)) … GROUP BY window_start, window_end
+              more: headwater error HW-S007
+            error[HW-S007]: session_window(time, gap) is Spark's window
+              1 │ SELECT COUNT(*) FROM t GROUP BY session_window(ts, '30 seconds')
+                ·                                 ^^^^^^^^^^^^^^
+              help: write FROM TABLE(SESSION(TABLE t PARTITION BY k, DESCRIPTOR(ts), INTERVAL '30' SECOND))
+              more: headwater error HW-S007
+            error[HW-S007]: WINDOW TUMBLING, HOPPING and SESSION are ksqlDB's windows
+              1 │ SELECT COUNT(*) FROM t WINDOW TUMBLING (SIZE 1 HOUR) GROUP BY a
+                ·                        ^^^^^^^^^^^^^^^
+              help: write FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), size))
+              more: headwater error HW-S007
+            error[HW-S007]: WINDOW TUMBLING, HOPPING and SESSION are ksqlDB's windows
+              1 │ SELECT COUNT(*) FROM t WINDOW HOPPING (SIZE 1 HOUR, ADVANCE BY 1 MINUTE) GROUP BY a
+                ·                        ^^^^^^^^^^^^^^
+              help: write FROM TABLE(HOP(TABLE t, DESCRIPTOR(time), slide, size)): the slide comes first
+              more: headwater error HW-S007"#]],
     );
 }
 
@@ -128,7 +416,47 @@ fn types_that_are_not() {
             "SELECT CAST(a AS INTT) FROM t",
             "CREATE TABLE t (a INTERVAL)",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S008]: unknown type `STRIN`
+              1 │ CREATE TABLE t (a STRIN)
+                ·                   ^^^^^ did you mean `STRING`?
+              more: headwater error HW-S008
+            error[HW-S008]: unknown type `FOO`
+              1 │ CREATE TABLE t (a ROW<x FOO>)
+                ·                         ^^^
+              more: headwater error HW-S008
+            error[HW-S001]: expected a type, found one > too many
+              1 │ CREATE TABLE t (a ARRAY<INT>>)
+                ·                            ^
+              more: headwater error HW-S001
+            error[HW-S001]: expected `<`, found `INT`
+              1 │ CREATE TABLE t (a ARRAY INT)
+                ·                         ^^^
+              more: headwater error HW-S001
+            error[HW-S008]: a precision is from 0 to 9, got 12
+              1 │ CREATE TABLE t (a TIMESTAMP(12))
+                ·                   ^^^^^^^^^
+              more: headwater error HW-S008
+            error[HW-S008]: DECIMAL(p, s) has p from 1 to 38 and s from 0 to p, got (40, 2)
+              1 │ CREATE TABLE t (a DECIMAL(40, 2))
+                ·                           ^^
+              more: headwater error HW-S008
+            error[HW-S008]: DECIMAL(p, s) has p from 1 to 38 and s from 0 to p, got (5, 6)
+              1 │ CREATE TABLE t (a DECIMAL(5, 6))
+                ·                           ^
+              more: headwater error HW-S008
+            error[HW-S001]: expected a type, found `)`
+              1 │ CREATE TABLE t (a)
+                ·                  ^
+              more: headwater error HW-S001
+            error[HW-S008]: unknown type `INTT`
+              1 │ SELECT CAST(a AS INTT) FROM t
+                ·                  ^^^^ did you mean `INT`?
+              more: headwater error HW-S008
+            error[HW-S001]: expected YEAR, MONTH, DAY, HOUR, MINUTE or SECOND, found `)`
+              1 │ CREATE TABLE t (a INTERVAL)
+                ·                           ^
+              more: headwater error HW-S001"#]],
     );
 }
 
@@ -141,7 +469,23 @@ fn clauses_that_are_there_twice() {
             "CREATE TABLE t (a INT) WITH ('x' = '1', 'x' = '2')",
             "SELECT a FROM t LIMIT 5 FETCH FIRST 3 ROWS ONLY",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S011]: a table has one watermark
+              1 │ CREATE TABLE t (a INT, WATERMARK FOR a AS a, WATERMARK FOR a AS a)
+                ·                                              ^^^^^^^^^
+              more: headwater error HW-S011
+            error[HW-S011]: a table has one primary key
+              1 │ CREATE TABLE t (a INT PRIMARY KEY, b INT, PRIMARY KEY (b))
+                ·                                           ^^^^^^^
+              more: headwater error HW-S011
+            error[HW-S011]: option 'x' is there twice
+              1 │ CREATE TABLE t (a INT) WITH ('x' = '1', 'x' = '2')
+                ·                                         ^^^
+              more: headwater error HW-S011
+            error[HW-S001]: LIMIT and FETCH are both there
+              1 │ SELECT a FROM t LIMIT 5 FETCH FIRST 3 ROWS ONLY
+                ·                                                ^
+              more: headwater error HW-S001"#]],
     );
 }
 
@@ -156,7 +500,32 @@ fn statement_sets_that_are_not_whole() {
             "EXECUTE STATEMENT SET INSERT INTO t SELECT 1",
             "BEGIN STATEMENT SET INSERT INTO t SELECT 1; END",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S010]: the statement set has no END
+              1 │ EXECUTE STATEMENT SET BEGIN INSERT INTO t SELECT 1;
+                ·         ^^^^^^^^^
+              help: write EXECUTE STATEMENT SET BEGIN INSERT …; INSERT …; END;
+              more: headwater error HW-S010
+            error[HW-S010]: the statement set is empty
+              1 │ EXECUTE STATEMENT SET BEGIN END
+                ·         ^^^^^^^^^
+              more: headwater error HW-S010
+            error[HW-S010]: only INSERT stands in a statement set
+              1 │ EXECUTE STATEMENT SET BEGIN SELECT 1; END
+                ·                             ^^^^^^
+              more: headwater error HW-S010
+            error[HW-S010]: expected `;` behind an INSERT of a statement set
+              1 │ EXECUTE STATEMENT SET BEGIN INSERT INTO t SELECT 1 END
+                ·                                                    ^^^
+              more: headwater error HW-S010
+            error[HW-S010]: expected BEGIN behind STATEMENT SET
+              1 │ EXECUTE STATEMENT SET INSERT INTO t SELECT 1
+                ·                       ^^^^^^
+              more: headwater error HW-S010
+            error[HW-S010]: expected `;` behind BEGIN STATEMENT SET
+              1 │ BEGIN STATEMENT SET INSERT INTO t SELECT 1; END
+                ·                     ^^^^^^
+              more: headwater error HW-S010"#]],
     );
 }
 
@@ -171,7 +540,38 @@ fn hints_that_are_not() {
             "SELECT a /*+ OPTIONS('a' = 'b') */ FROM t",
             "SELECT a FROM t /*+ OPTIONS('a') */",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S009]: no query hint `STATE_TTTL`
+              1 │ SELECT /*+ STATE_TTTL('a' = '1d') */ a FROM t
+                ·        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ did you mean `STATE_TTL`?
+              help: hints are STATE_TTL, BROADCAST, SHUFFLE_HASH, SHUFFLE_MERGE, NEST_LOOP, LOOKUP, MULTI_JOIN, JSON_AGGREGATE_WRAPPED, EARLY_FIRE
+              more: headwater error HW-S009
+            error[HW-S009]: no query hint `OPTIONS`
+              1 │ SELECT /*+ OPTIONS('a' = '1d') */ a FROM t
+                ·        ^^^^^^^^^^^^^^^^^^^^^^^^^^ OPTIONS stands behind the table's name
+              help: hints are STATE_TTL, BROADCAST, SHUFFLE_HASH, SHUFFLE_MERGE, NEST_LOOP, LOOKUP, MULTI_JOIN, JSON_AGGREGATE_WRAPPED, EARLY_FIRE
+              more: headwater error HW-S009
+            error[HW-S009]: a hint can't be read: expected an expression, found the end of the text
+              1 │ SELECT /*+ STATE_TTL('a' = */ a FROM t
+                ·        ^^^^^^^^^^^^^^^^^^^^^^
+              help: a hint is written NAME('key' = 'value', …)
+              more: headwater error HW-S009
+            error[HW-S009]: `STATE_TTL('a' = '1d')` is not a table hint
+              1 │ SELECT a FROM t /*+ STATE_TTL('a' = '1d') */
+                ·                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+              help: a table hint is written /*+ OPTIONS('key' = 'value', …) */
+              more: headwater error HW-S009
+            error[HW-S009]: a hint follows SELECT or a table's name
+              1 │ SELECT a /*+ OPTIONS('a' = 'b') */ FROM t
+                ·          ^^^^^^^^^^^^^^^^^^^^^^^^^
+              help: FROM t /*+ OPTIONS('key' = 'value') */
+              help: SELECT /*+ STATE_TTL('t' = '1d') */ …
+              more: headwater error HW-S009
+            error[HW-S009]: `OPTIONS('a')` is not a table hint
+              1 │ SELECT a FROM t /*+ OPTIONS('a') */
+                ·                 ^^^^^^^^^^^^^^^^^^^
+              help: a table hint is written /*+ OPTIONS('key' = 'value', …) */
+              more: headwater error HW-S009"#]],
     );
 }
 
@@ -184,6 +584,26 @@ fn wrong_literals() {
             "SELECT INTERVAL '1-13' YEAR TO MONTH",
             "SELECT a FROM t EMIT EVERY 5",
         ],
-        expect![[]],
+        expect![[r#"
+            error[HW-S013]: `INTERVAL 'x' MINUTE TO SECOND` is not an interval
+              1 │ SELECT INTERVAL 'x' MINUTE TO SECOND
+                ·                 ^^^
+              help: an interval is written INTERVAL '5' SECOND or INTERVAL '1:30' MINUTE TO SECOND
+              more: headwater error HW-S013
+            error[HW-S013]: `INTERVAL '1:2:3' MINUTE TO SECOND` is not an interval
+              1 │ SELECT INTERVAL '1:2:3' MINUTE TO SECOND
+                ·                 ^^^^^^^
+              help: an interval is written INTERVAL '5' SECOND or INTERVAL '1:30' MINUTE TO SECOND
+              more: headwater error HW-S013
+            error[HW-S013]: `INTERVAL '1-13' YEAR TO MONTH` is not an interval
+              1 │ SELECT INTERVAL '1-13' YEAR TO MONTH
+                ·                 ^^^^^^
+              help: an interval is written INTERVAL '5' SECOND or INTERVAL '1:30' MINUTE TO SECOND
+              more: headwater error HW-S013
+            error[HW-S013]: expected an interval, found `5`
+              1 │ SELECT a FROM t EMIT EVERY 5
+                ·                            ^
+              help: an interval is written INTERVAL '5' SECOND
+              more: headwater error HW-S013"#]],
     );
 }

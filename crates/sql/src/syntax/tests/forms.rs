@@ -48,7 +48,22 @@ fn windows_in_all_forms() {
         "TABLE(split(x))",
     ];
     let said: Vec<String> = texts.iter().map(|text| window(text)).collect();
-    expect![[]].assert_eq(&said.join("\n"));
+    expect![[r#"
+        Tumble { size_ms: 10000 } of bid by dateTime offset 0
+        Tumble { size_ms: 86400000 } of db.bid by ts offset -28800000 as w
+        Tumble { size_ms: 10000 } of bid by ts offset 0 as w
+        Tumble { size_ms: 10000 } of (SELECT a, ts FROM bid) by ts offset 0
+        Tumble { size_ms: 90000 } of (SELECT a, ts FROM bid) by ts offset 0
+        Hop { slide_ms: 2000, size_ms: 10000 } of bid by ts offset 0
+        Hop { slide_ms: 2000, size_ms: 10000 } of bid by ts offset 1000
+        Hop { slide_ms: 5000, size_ms: 10000 } of bid by ts offset 0
+        Cumulate { step_ms: 120000, size_ms: 600000 } of bid by ts offset 0
+        Session { gap_ms: 300000, partition_by: [Ident { value: "bidder", quote_style: None, span: Span(Location(1,52)..Location(1,58)) }] } of bid by ts offset 0
+        Session { gap_ms: 300000, partition_by: [Ident { value: "bidder", quote_style: None, span: Span(Location(1,53)..Location(1,59)) }, Ident { value: "channel", quote_style: None, span: Span(Location(1,61)..Location(1,68)) }] } of bid by ts offset 0
+        Session { gap_ms: 300000, partition_by: [] } of bid by ts offset 0
+        Tumble { size_ms: 3600000 } of bid WITH (OPTIONS('k' = 'v')) by ts offset 0
+        none
+        none"#]].assert_eq(&said.join("\n"));
 }
 
 #[test]
@@ -67,7 +82,61 @@ fn wrong_windows() {
         "TABLE(TUMBLE(DATA => TABLE bid, TIMECOL => DESCRIPTOR(ts), GAP => INTERVAL '1' HOUR))",
     ];
     let said: Vec<String> = texts.iter().map(|text| window(text)).collect();
-    expect![[]].assert_eq(&said.join("\n"));
+    expect![[r#"
+        error[HW-P013]: TUMBLE needs its argument 3 (size)
+          1 │ SELECT * FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(ts)))
+            ·                     ^^^^^^
+          help: it is written TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), INTERVAL '1' MINUTE))
+          more: headwater error HW-P013
+        error[HW-P013]: the second argument of TUMBLE is DESCRIPTOR(time column), found `ts + 1`
+          1 │ SELECT * FROM TABLE(TUMBLE(TABLE bid, ts + 1, INTERVAL '1' HOUR))
+            ·                                       ^^^^^^
+          help: it is written TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), INTERVAL '1' MINUTE))
+          more: headwater error HW-P013
+        error[HW-P013]: the first argument of TUMBLE is a table, found `1`
+          1 │ SELECT * FROM TABLE(TUMBLE(1, DESCRIPTOR(ts), INTERVAL '1' HOUR))
+            ·                            ^
+          help: it is written TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), INTERVAL '1' MINUTE))
+          more: headwater error HW-P013
+        error[HW-P013]: the size of TUMBLE must be positive, got 0 ms
+          1 │ SELECT * FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(ts), INTERVAL '0' HOUR))
+            ·                                                                ^^^
+          help: it is written TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), INTERVAL '1' MINUTE))
+          more: headwater error HW-P013
+        error[HW-P013]: size of TUMBLE: `INTERVAL '1' MONTH` is not of one length: months differ; use days
+          1 │ SELECT * FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(ts), INTERVAL '1' MONTH))
+            ·                                                                ^^^
+          more: headwater error HW-P013
+        error[HW-P013]: size of TUMBLE: expected an interval, found `'1 hour'`
+          1 │ SELECT * FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(ts), '1 hour'))
+            ·                                                       ^^^^^^^^
+          help: an interval is written INTERVAL '5' SECOND
+          more: headwater error HW-P013
+        error[HW-P013]: TUMBLE takes at most 4 arguments, got 5
+          1 │ SELECT * FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '1' HOUR, 5))
+            ·                                                                                             ^
+          help: it is written TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), INTERVAL '1' MINUTE))
+          more: headwater error HW-P013
+        error[HW-P013]: the slide of HOP (10000 ms) is longer than its size (2000 ms)
+          1 │ SELECT * FROM TABLE(HOP(TABLE bid, DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '2' SECOND))
+            ·                     ^^^ slide comes before size
+          help: it is written TABLE(HOP(TABLE t, DESCRIPTOR(time), slide => INTERVAL '10' SECOND, size => INTERVAL '1' MINUTE))
+          more: headwater error HW-P013
+        error[HW-P013]: the size of HOP (10000 ms) must be a multiple of its slide (3000 ms)
+          1 │ SELECT * FROM TABLE(HOP(TABLE bid, DESCRIPTOR(ts), INTERVAL '3' SECOND, INTERVAL '10' SECOND))
+            ·                     ^^^
+          help: it is written TABLE(HOP(TABLE t, DESCRIPTOR(time), slide => INTERVAL '10' SECOND, size => INTERVAL '1' MINUTE))
+          more: headwater error HW-P013
+        error[HW-P013]: PARTITION BY is for SESSION; TUMBLE has the same windows for all rows
+          1 │ SELECT * FROM TABLE(TUMBLE(TABLE bid PARTITION BY k, DESCRIPTOR(ts), INTERVAL '1' HOUR))
+            ·                     ^^^^^^
+          help: it is written TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), INTERVAL '1' MINUTE))
+          more: headwater error HW-P013
+        error[HW-P013]: TUMBLE has no argument `GAP`
+          1 │ SELECT * FROM TABLE(TUMBLE(DATA => TABLE bid, TIMECOL => DESCRIPTOR(ts), GAP => INTERVAL '1' HOUR))
+            ·                                                                          ^^^
+          help: it is written TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), INTERVAL '1' MINUTE))
+          more: headwater error HW-P013"#]].assert_eq(&said.join("\n"));
 }
 
 #[test]
@@ -100,7 +169,31 @@ fn group_windows() {
         }
     })
     .collect();
-    expect![[]].assert_eq(&said.join("\n"));
+    expect![[r#"
+        Tumble { size_ms: 60000 } over ts
+        Hop { slide_ms: 60000, size_ms: 3600000 } over p.ts
+        Session { gap_ms: 10000, partition_by: [] } over `dateTime`
+        Tumble { size_ms: 10000 } over PROCTIME()
+        Start of Tumble { size_ms: 60000 } over ts
+        Rowtime of Session { gap_ms: 60000, partition_by: [] } over ts
+        error[HW-P013]: the slide of HOP (120000 ms) is longer than its size (60000 ms)
+          1 │ HOP_END(ts, INTERVAL '2' MINUTE, INTERVAL '1' MINUTE)
+            · ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ slide comes before size
+          help: in GROUP BY it is written HOP(time, slide, size)
+          more: headwater error HW-P013
+        error[HW-P013]: TUMBLE takes 2 arguments in GROUP BY, got 1
+          1 │ TUMBLE(ts)
+            · ^^^^^^^^^
+          help: in GROUP BY it is written TUMBLE(time, size)
+          more: headwater error HW-P013
+        error[HW-P013]: SESSION: expected an interval, found `5`
+          1 │ SESSION(ts, 5)
+            ·             ^
+          help: an interval is written INTERVAL '5' SECOND
+          more: headwater error HW-P013
+        no window
+        no window"#]]
+    .assert_eq(&said.join("\n"));
 }
 
 #[test]
