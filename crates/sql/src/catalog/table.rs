@@ -36,6 +36,7 @@ pub struct Table {
 
 /// What a column is.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there are a few columns to a table")]
 pub enum ColumnKind {
     /// A field of the records.
     Physical,

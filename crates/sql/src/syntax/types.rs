@@ -186,12 +186,21 @@ impl Types<'_, '_> {
             self.expect_open()?;
         }
         let mut fields = Vec::new();
-        let empty = if round {
-            self.parser.peek_token_ref().token == Token::RParen
+        let close = if round { Token::RParen } else { Token::Gt };
+        if self.parser.peek_token_ref().token != close {
+            self.fields(&mut fields)?;
+        }
+        if round {
+            self.parser.expect_token(&Token::RParen)?;
         } else {
-            self.parser.peek_token_ref().token == Token::Gt
-        };
-        while !empty {
+            self.close()?;
+        }
+        Ok(DataType::Struct(fields, StructBracketKind::AngleBrackets))
+    }
+
+    /// `name TYPE [comment], …`.
+    fn fields(&mut self, fields: &mut Vec<StructField>) -> Parse<()> {
+        loop {
             let field_name = Some(self.name()?);
             let field_type = self.nested()?;
             if self.closed == 0 {
@@ -202,15 +211,9 @@ impl Types<'_, '_> {
             }
             fields.push(StructField { field_name, field_type, options: None });
             if self.closed > 0 || !self.parser.consume_token(&Token::Comma) {
-                break;
+                return Ok(());
             }
         }
-        if round {
-            self.parser.expect_token(&Token::RParen)?;
-        } else {
-            self.close()?;
-        }
-        Ok(DataType::Struct(fields, StructBracketKind::AngleBrackets))
     }
 
     fn name(&mut self) -> Parse<Ident> {

@@ -129,7 +129,7 @@ impl StatementParser<'_, '_> {
         let Some((class, class_span)) = class else { return Err(self.unexpected("AS 'class'")) };
         Ok(Statement::CreateFunction(CreateFunction {
             name,
-            if_not_exists: if_not_exists,
+            if_not_exists,
             temporary: modifiers.temporary,
             class,
             class_span,
