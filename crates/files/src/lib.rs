@@ -30,5 +30,5 @@ mod durable;
 mod row_schema;
 
 pub use compression::Compression;
-pub use sink::{FileSink, SinkBuilder, sink};
-pub use source::{FileSource, SourceBuilder, source};
+pub use sink::{Block, BlockEncoder, BlockSink, FileSink, PartOutput, SinkBuilder, sink};
+pub use source::{CsvDialect, FileSource, Framing, RawRecord, SourceBuilder, source};

@@ -24,7 +24,9 @@ use headwater_connect::{Committer, Guarantee, Sink, Writer, WriterContext};
 use headwater_core::{Error, Record, Result};
 
 use crate::compression::Compression;
+use crate::durable;
 
+mod blocks;
 mod committer;
 mod encoder;
 mod ledger;
@@ -33,10 +35,12 @@ mod part;
 mod text_part;
 mod writer;
 
+pub use blocks::{Block, BlockEncoder, BlockSink, BlockWriter};
 use committer::FileCommitter;
 use encoder::Start;
 use parquet_part::Columns;
 pub(crate) use part::IN_PROGRESS;
+pub use text_part::PartOutput;
 use writer::FileWriter;
 
 /// The steps at which a hook is called, in the order they happen; for crash tests.
@@ -64,6 +68,7 @@ pub fn sink(dir: impl Into<PathBuf>) -> SinkBuilder {
             roll_bytes: 128 << 20,
             roll_after: None,
             schema: None,
+            marker: None,
             step: None,
         },
     }
@@ -84,7 +89,32 @@ pub(crate) struct SinkOptions {
     roll_bytes: u64,
     roll_after: Option<Duration>,
     schema: Option<SchemaRef>,
+    /// Name of the file that says that a folder has got parts.
+    marker: Option<String>,
     step: Option<fn(&'static str)>,
+}
+
+impl SinkOptions {
+    /// Checks what all formats have in common.
+    fn validate(&self) -> Result<()> {
+        let SinkOptions { dir, prefix, roll_bytes, .. } = self;
+        if *roll_bytes == 0 {
+            return Err(Error::config("roll_bytes must be positive, got 0")
+                .hint("leave it out for 128 MiB"));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if prefix.is_empty() || prefix.starts_with('_') || !prefix.chars().all(plain) {
+            return Err(Error::config(format!("{prefix:?} cannot be the prefix of file names"))
+                .hint("use letters, digits, - and _, and do not start with _"));
+        }
+        match existing_ancestor(dir) {
+            Some(found) if !found.is_dir() => {
+                Err(Error::config(format!("cannot write to {dir:?}: {found:?} is a file"))
+                    .hint("the sink's path must be a directory, or not exist yet"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl SinkBuilder {
@@ -130,6 +160,12 @@ impl SinkBuilder {
         self
     }
 
+    /// Puts an empty file of this name beside parts that have become visible, such as `_SUCCESS`.
+    pub fn marker(mut self, name: impl Into<String>) -> Self {
+        self.options.marker = Some(name.into());
+        self
+    }
+
     /// Calls `hook` at each of [`STEPS`].
     #[doc(hidden)]
     pub fn on_step(mut self, hook: fn(&'static str)) -> Self {
@@ -147,6 +183,16 @@ impl SinkBuilder {
     /// Rows must be flat: structs of scalars and options, or tuples, which get no header.
     pub fn csv<T: Record>(self) -> FileSink<T> {
         FileSink::new(self.options, "csv", None, text_part::start_csv::<T>)
+    }
+
+    /// Writes blocks that `start`'s encoders encode, into folders that the blocks name. Each part
+    /// is compressed as a whole, if there is a compression.
+    pub fn blocks<B: Send + 'static>(
+        self,
+        extension: &str,
+        start: impl Fn(PartOutput) -> Result<Box<dyn BlockEncoder<B>>> + Send + Sync + 'static,
+    ) -> BlockSink<B> {
+        BlockSink::new(self.options, extension, Arc::new(start))
     }
 
     /// Writes Parquet; extension `.parquet`.
@@ -208,30 +254,14 @@ impl<T: Record> Sink for FileSink<T> {
     type Record = T;
 
     fn validate(&self) -> Result<()> {
-        let SinkOptions { dir, prefix, roll_bytes, compression, .. } = &self.target.options;
-        if *roll_bytes == 0 {
-            return Err(Error::config("roll_bytes must be positive, got 0")
-                .hint("leave it out for 128 MiB"));
-        }
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if prefix.is_empty() || prefix.starts_with('_') || !prefix.chars().all(plain) {
-            return Err(Error::config(format!("{prefix:?} cannot be the prefix of file names"))
-                .hint("use letters, digits, - and _, and do not start with _"));
-        }
         if let Some(columns) = &self.target.columns {
-            if *compression == Compression::Gzip {
+            if self.target.options.compression == Compression::Gzip {
                 return Err(Error::config("Parquet parts cannot be gzip-compressed")
                     .hint("use Compression::Zstd, or none for Snappy"));
             }
             columns.check(std::any::type_name::<T>())?;
         }
-        match existing_ancestor(dir) {
-            Some(found) if !found.is_dir() => {
-                Err(Error::config(format!("cannot write to {dir:?}: {found:?} is a file"))
-                    .hint("the sink's path must be a directory, or not exist yet"))
-            }
-            _ => Ok(()),
-        }
+        self.target.options.validate()
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -245,6 +275,12 @@ impl<T: Record> Sink for FileSink<T> {
     fn committer(&self) -> Result<Option<Box<dyn Committer>>> {
         Ok(Some(Box::new(FileCommitter::open(Arc::clone(&self.target))?)))
     }
+}
+
+/// The error of a [`BlockEncoder`] whose part cannot be written: of the right kind, and with what to
+/// do about it.
+pub fn write_error(e: std::io::Error) -> Error {
+    durable::io_error("write", Path::new("a part"), e)
 }
 
 fn existing_ancestor(path: &Path) -> Option<&Path> {

@@ -27,9 +27,11 @@ mod input;
 mod json_lines;
 mod listing;
 mod parquet_rows;
+mod raw_records;
 mod text;
 
 use listing::Listing;
+pub use raw_records::{CsvDialect, Framing, RawRecord};
 
 /// Bytes of input that one `read` call may take.
 const READ_BYTES: usize = 1 << 20;
@@ -52,6 +54,7 @@ pub fn source(path: impl Into<PathBuf>) -> SourceBuilder {
             max_record_bytes: 16 << 20,
             delimiter: b',',
             header: true,
+            framing: Framing::Lines,
         },
     }
 }
@@ -70,6 +73,7 @@ pub(crate) struct SourceOptions {
     max_record_bytes: usize,
     delimiter: u8,
     header: bool,
+    framing: Framing,
 }
 
 impl SourceBuilder {
@@ -122,6 +126,12 @@ impl SourceBuilder {
         FileSource::new(self.options, parquet_rows::open::<T>)
     }
 
+    /// Reads records of text as they stand there, for callers that decode them by themselves.
+    pub fn raw(mut self, framing: Framing) -> FileSource<RawRecord> {
+        self.options.framing = framing;
+        FileSource::new(self.options, raw_records::open)
+    }
+
     /// Reads lines of UTF-8 text, without their line ends.
     pub fn lines(self) -> FileSource<String> {
         FileSource::new(self.options, json_lines::open_lines)
@@ -145,6 +155,14 @@ impl<T> FileSource<T> {
     fn new(options: SourceOptions, open: Open<T>) -> Self {
         let listing = Listing::new(options.path.clone());
         FileSource { options: Arc::new(options), listing, open }
+    }
+
+    /// The path of a split's file, for callers that read it by themselves.
+    ///
+    /// # Errors
+    /// `State` when the split is no file of this source.
+    pub fn path_of(&self, split: &SplitId) -> Result<PathBuf> {
+        self.listing.path_of(&split.0)
     }
 }
 

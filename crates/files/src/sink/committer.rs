@@ -4,9 +4,10 @@
 //! committed (done, and its reader has taken it), or neither (its output is lost, which is an
 //! error). Sizes are checked always; hashes in recovery, when there is time and reason.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use headwater_connect::{Committable, Committer};
@@ -43,12 +44,40 @@ impl FileCommitter {
         for part in &parts {
             self.publish_part(epoch, part, check)?;
         }
+        self.mark(&parts)?;
         // Also after renames of an earlier try: they may not have become durable.
-        if self.target.options.dir.is_dir() {
-            sync_dir(&self.target.options.dir)?;
+        for folder in self.folders(&parts) {
+            if folder.is_dir() {
+                sync_dir(&folder)?;
+            }
         }
         let attempts: Vec<u64> = parts.iter().map(|part| part.attempt).collect();
         self.ledger.add(&attempts, epoch)
+    }
+
+    /// Puts the marker beside the parts, where they still are.
+    fn mark(&self, parts: &[PartCommittable]) -> Result<()> {
+        let Some(marker) = &self.target.options.marker else { return Ok(()) };
+        let folder = |part: &PartCommittable| {
+            self.target.options.dir.join(&part.visible).parent().map(Path::to_owned)
+        };
+        let folders: BTreeSet<PathBuf> = parts.iter().filter_map(folder).collect();
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            let path = folder.join(marker);
+            fs::File::create(&path).map_err(|e| io_error("create", &path, e))?;
+        }
+        Ok(())
+    }
+
+    /// The sink's directory and the folders below it that parts are in, the deepest first.
+    fn folders(&self, parts: &[PartCommittable]) -> Vec<PathBuf> {
+        let dir = &self.target.options.dir;
+        let mut folders = BTreeSet::from([dir.clone()]);
+        for part in parts {
+            let path = dir.join(&part.visible);
+            folders.extend(path.ancestors().skip(1).take_while(|p| *p != dir).map(Path::to_owned));
+        }
+        folders.into_iter().rev().collect()
     }
 
     fn publish_part(&self, epoch: Epoch, part: &PartCommittable, check: Check) -> Result<()> {
@@ -64,6 +93,9 @@ impl FileCommitter {
         }
         if is_staged {
             self.target.step("files.before-rename");
+            if let Some(folder) = visible.parent().filter(|folder| !folder.is_dir()) {
+                fs::create_dir_all(folder).map_err(|e| io_error("create directory", folder, e))?;
+            }
             fs::rename(&staged, &visible).map_err(|e| io_error("rename a part to", &visible, e))?;
             self.target.step("files.after-rename");
             return Ok(());

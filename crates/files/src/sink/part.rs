@@ -121,7 +121,7 @@ pub(crate) struct PartCommittable {
     pub(crate) format: u32,
     /// Name in the staging directory.
     pub(crate) staged: String,
-    /// Name in the sink's directory.
+    /// Path in the sink's directory: folders, if it has any, and name.
     #[serde(rename = "final")]
     pub(crate) visible: String,
     pub(crate) attempt: u64,
@@ -149,7 +149,8 @@ impl PartCommittable {
         };
         let part: Self = serde_json::from_slice(bytes).map_err(|e| unreadable().because(e))?;
         let plain = |name: &str| !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
-        if part.format != FORMAT || !plain(&part.staged) || !plain(&part.visible) {
+        let visible = part.visible.split('/').all(plain);
+        if part.format != FORMAT || !plain(&part.staged) || !visible {
             return Err(unreadable());
         }
         Ok(part)

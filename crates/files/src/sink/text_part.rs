@@ -18,7 +18,7 @@ pub(crate) fn start_json<T: Record>(
     file: PartFile,
 ) -> Result<Box<dyn Encoder<T>>> {
     let dir = target.options.dir.clone();
-    let out = Compressor::new(target.options.compression, file)
+    let out = PartOutput::new(target.options.compression, file)
         .map_err(|e| write_failed(&target.options.dir, e))?;
     Ok(Box::new(JsonPart { dir, out, line: Vec::new() }))
 }
@@ -26,14 +26,14 @@ pub(crate) fn start_json<T: Record>(
 /// Starts a part of CSV rows.
 pub(crate) fn start_csv<T: Record>(target: &Target, file: PartFile) -> Result<Box<dyn Encoder<T>>> {
     let dir = target.options.dir.clone();
-    let out = Compressor::new(target.options.compression, file)
+    let out = PartOutput::new(target.options.compression, file)
         .map_err(|e| write_failed(&target.options.dir, e))?;
     Ok(Box::new(CsvPart::<T> { dir, out: csv::Writer::from_writer(out), record: PhantomData }))
 }
 
 struct JsonPart {
     dir: PathBuf,
-    out: Compressor,
+    out: PartOutput,
     line: Vec<u8>,
 }
 
@@ -63,7 +63,7 @@ impl<T: Record> Encoder<T> for JsonPart {
 
 struct CsvPart<T> {
     dir: PathBuf,
-    out: csv::Writer<Compressor>,
+    out: csv::Writer<PartOutput>,
     record: PhantomData<fn(T)>,
 }
 
@@ -99,16 +99,18 @@ impl<T: Record> Encoder<T> for CsvPart<T> {
     }
 }
 
-/// Bytes on their way into a part.
+/// Bytes on their way into a part, through its compression.
+pub struct PartOutput(Compressor);
+
 enum Compressor {
     Plain(BufWriter<PartFile>),
     Gzip(GzEncoder<PartFile>),
     Zstd(zstd::stream::write::Encoder<'static, PartFile>),
 }
 
-impl Compressor {
-    fn new(compression: Compression, file: PartFile) -> io::Result<Self> {
-        Ok(match compression {
+impl PartOutput {
+    pub(crate) fn new(compression: Compression, file: PartFile) -> io::Result<Self> {
+        Ok(PartOutput(match compression {
             Compression::None => Compressor::Plain(BufWriter::with_capacity(64 << 10, file)),
             Compression::Gzip => Compressor::Gzip(GzEncoder::new(file, Default::default())),
             Compression::Zstd => {
@@ -116,20 +118,20 @@ impl Compressor {
                 encoder.include_checksum(true)?;
                 Compressor::Zstd(encoder)
             }
-        })
+        }))
     }
 
     /// Bytes in the part, without what a compressor holds back.
-    fn bytes(&self) -> u64 {
-        match self {
+    pub fn bytes(&self) -> u64 {
+        match &self.0 {
             Compressor::Plain(out) => out.get_ref().bytes() + out.buffer().len() as u64,
             Compressor::Gzip(out) => out.get_ref().bytes(),
             Compressor::Zstd(out) => out.get_ref().bytes(),
         }
     }
 
-    fn finish(self) -> io::Result<PartFile> {
-        match self {
+    pub(crate) fn finish(self) -> io::Result<PartFile> {
+        match self.0 {
             Compressor::Plain(out) => out.into_inner().map_err(io::IntoInnerError::into_error),
             Compressor::Gzip(out) => out.finish(),
             Compressor::Zstd(out) => out.finish(),
@@ -137,9 +139,9 @@ impl Compressor {
     }
 }
 
-impl Write for Compressor {
+impl Write for PartOutput {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
+        match &mut self.0 {
             Compressor::Plain(out) => out.write(buf),
             Compressor::Gzip(out) => out.write(buf),
             Compressor::Zstd(out) => out.write(buf),

@@ -32,12 +32,7 @@ struct OpenPart<T> {
 
 impl<T: Record> FileWriter<T> {
     pub(crate) fn open(target: Arc<Target>, start: Start<T>, cx: &WriterContext) -> Result<Self> {
-        let staging = target.staging();
-        fs::create_dir_all(&staging).map_err(|e| io_error("create directory", &staging, e))?;
-        sync_dir(&target.options.dir)?;
-        if let Some(parent) = target.options.dir.parent().filter(|dir| dir.is_dir()) {
-            sync_dir(parent)?;
-        }
+        let staging = make_staging(&target)?;
         let next = PartId { attempt: cx.attempt, worker: cx.worker as u64, number: 0 };
         Ok(FileWriter { target, start, staging, next, open: None, closed: Vec::new() })
     }
@@ -58,6 +53,17 @@ impl<T: Record> FileWriter<T> {
         }
         Ok(())
     }
+}
+
+/// Makes the staging directory, durably.
+pub(crate) fn make_staging(target: &Target) -> Result<PathBuf> {
+    let staging = target.staging();
+    fs::create_dir_all(&staging).map_err(|e| io_error("create directory", &staging, e))?;
+    sync_dir(&target.options.dir)?;
+    if let Some(parent) = target.options.dir.parent().filter(|dir| dir.is_dir()) {
+        sync_dir(parent)?;
+    }
+    Ok(staging)
 }
 
 impl<T: Record> Writer<T> for FileWriter<T> {
@@ -108,6 +114,6 @@ impl<T: Record> Writer<T> for FileWriter<T> {
 
 /// The monotonic clock, for the age of a part only: it decides how output is cut into files, never
 /// what is in it, so it needs no injected clock.
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

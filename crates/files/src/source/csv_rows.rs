@@ -66,7 +66,7 @@ fn read_header<T: Record>(path: &Path, reader: &mut TextReader<CsvRows>) -> Resu
 }
 
 /// The CSV format, with what is known of the current row.
-struct CsvRows {
+pub(crate) struct CsvRows {
     machine: csv_core::Reader,
     max_record_bytes: usize,
     header: Option<ByteRecord>,
@@ -84,7 +84,12 @@ struct CsvRows {
 
 impl CsvRows {
     fn new(delimiter: u8, max_record_bytes: usize) -> Self {
-        let mut machine = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        let machine = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        Self::with(machine, max_record_bytes)
+    }
+
+    /// Splits rows by another dialect's machine.
+    pub(crate) fn with(mut machine: csv_core::Reader, max_record_bytes: usize) -> Self {
         // A machine that has seen a line end no longer looks for a byte order mark.
         machine.read_record(b"\n", &mut [0], &mut [0]);
         CsvRows {
@@ -156,12 +161,14 @@ impl CsvRows {
     }
 }
 
-impl<T: Record> Format<T> for CsvRows {
-    fn skippable(&self, window: &[u8]) -> usize {
+impl CsvRows {
+    /// Line ends before a row.
+    pub(crate) fn blank(window: &[u8]) -> usize {
         window.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
     }
 
-    fn end_of_record(&mut self, unseen: &[u8], end: bool) -> Option<usize> {
+    /// See [`Format::end_of_record`].
+    pub(crate) fn end(&mut self, unseen: &[u8], end: bool) -> Option<usize> {
         if std::mem::take(&mut self.complete) {
             (self.text_len, self.fields, self.too_many_fields) = (0, 0, false);
         }
@@ -189,7 +196,22 @@ impl<T: Record> Format<T> for CsvRows {
         None
     }
 
-    fn decode(&mut self, _record: &[u8]) -> Decoded<T> {
+    /// Whether the row that was found has no field.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.fields == 0 && !self.too_many_fields
+    }
+}
+
+impl<T: Record> Format<T> for CsvRows {
+    fn skippable(&self, window: &[u8]) -> usize {
+        CsvRows::blank(window)
+    }
+
+    fn end_of_record(&mut self, unseen: &[u8], end: bool) -> Option<usize> {
+        self.end(unseen, end)
+    }
+
+    fn decode(&mut self, _record: &[u8], _line: u64) -> Decoded<T> {
         if let Some(reason) = self.misfit() {
             return Decoded::Refused(reason);
         }

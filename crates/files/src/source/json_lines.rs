@@ -28,7 +28,7 @@ pub(crate) fn open_lines(
     open(options, path, position, Lines)
 }
 
-fn open<T: Record, F: Format<T> + 'static>(
+pub(crate) fn open<T: Record, F: Format<T> + 'static>(
     options: &SourceOptions,
     path: &Path,
     position: Option<&Position>,
@@ -44,7 +44,7 @@ fn open<T: Record, F: Format<T> + 'static>(
     Ok(Box::new(TextReader::open(path, at, options.max_record_bytes, format)?))
 }
 
-fn end_of_line(unseen: &[u8], end: bool) -> Option<usize> {
+pub(crate) fn end_of_line(unseen: &[u8], end: bool) -> Option<usize> {
     memchr(b'\n', unseen).map(|i| i + 1).or(end.then_some(unseen.len()))
 }
 
@@ -55,7 +55,7 @@ impl Format<String> for Lines {
         end_of_line(unseen, end)
     }
 
-    fn decode(&mut self, record: &[u8]) -> Decoded<String> {
+    fn decode(&mut self, record: &[u8], _line: u64) -> Decoded<String> {
         match std::str::from_utf8(record) {
             Ok(line) => Decoded::Record(line.to_owned()),
             Err(e) => Decoded::Refused(format!("not UTF-8 from byte {} on", e.valid_up_to())),
@@ -70,7 +70,7 @@ impl<T: Record> Format<T> for JsonLines {
         end_of_line(unseen, end)
     }
 
-    fn decode(&mut self, record: &[u8]) -> Decoded<T> {
+    fn decode(&mut self, record: &[u8], _line: u64) -> Decoded<T> {
         match serde_json::from_slice(record) {
             Ok(value) => Decoded::Record(value),
             Err(_) if record.trim_ascii().is_empty() => Decoded::Blank,

@@ -31,8 +31,9 @@ pub(crate) trait Format<T>: Send {
     /// has no more bytes.
     fn end_of_record(&mut self, unseen: &[u8], end: bool) -> Option<usize>;
 
-    /// Decodes the record that [`end_of_record`](Self::end_of_record) found, without its line end.
-    fn decode(&mut self, record: &[u8]) -> Decoded<T>;
+    /// Decodes the record that [`end_of_record`](Self::end_of_record) found in this line, without
+    /// its line end.
+    fn decode(&mut self, record: &[u8], line: u64) -> Decoded<T>;
 }
 
 /// What became of a record.
@@ -196,7 +197,7 @@ impl<T, F: Format<T>> Reader<T> for TextReader<F> {
             match self.frame::<T>()? {
                 Frame::Record(bytes) => {
                     let record = trim_end(&self.input.window()[..bytes]);
-                    match self.format.decode(record) {
+                    match self.format.decode(record, self.at.line + 1) {
                         Decoded::Record(value) => buffer.push(value),
                         Decoded::Blank => {}
                         Decoded::Refused(reason) => {
