@@ -6,7 +6,9 @@
 //! Reading order: [`syntax`] → [`catalog`] → [`planner`] → [`operators`] → [`session`].
 
 pub mod catalog;
+pub mod connectors;
 pub mod error;
+pub mod formats;
 pub mod functions;
 pub mod keys;
 pub mod operators;
