@@ -12,6 +12,8 @@ pub mod formats;
 pub mod functions;
 pub mod keys;
 pub mod operators;
+pub mod planner;
 pub mod rows;
+pub mod session;
 pub mod splits;
 pub mod syntax;

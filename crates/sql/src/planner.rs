@@ -1,0 +1,25 @@
+//! From statements to jobs: DataFusion makes a logical plan of the text, we make a topology of the
+//! plan, or run it on DataFusion where all its rows are there.
+//!
+//! Reading order: [`prepare`] → [`context`] → [`tables`] → [`logical`] → [`nodes`] → [`step`] →
+//! [`translate`] → [`changelog`] → [`growth`] → [`build`] → [`job`]; [`batch`] for bounded queries.
+
+pub(crate) mod batch;
+pub(crate) mod build;
+pub(crate) mod changelog;
+pub(crate) mod context;
+pub(crate) mod engine;
+pub(crate) mod explain;
+pub(crate) mod feed;
+pub(crate) mod growth;
+pub(crate) mod insert;
+pub(crate) mod job;
+pub(crate) mod logical;
+mod markers;
+pub mod nodes;
+mod prepare;
+mod prune;
+mod ranking;
+pub mod step;
+pub(crate) mod tables;
+mod translate;

@@ -1,0 +1,131 @@
+//! EXPLAIN.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::Query;
+
+use super::Session;
+use super::live::LiveSink;
+use super::outcome::Outcome;
+use super::run::Mode;
+use crate::connectors::ChangelogMode;
+use crate::error::{SqlError, SqlResult};
+use crate::planner::build::{Tuning, topology};
+use crate::planner::explain::{Details, physical};
+use crate::planner::growth::refuse_unbounded;
+use crate::planner::job::{Routed, StreamJob, stream_job};
+use crate::syntax::{Explain, ExplainDetail, Insert, Statement};
+
+impl Session {
+    pub(super) fn explain(&mut self, explain: &Explain) -> SqlResult<Outcome> {
+        if explain.analyze {
+            return Err(SqlError::unsupported("EXPLAIN ANALYZE"));
+        }
+        let has = |detail| explain.details.contains(&detail);
+        let details = Details {
+            changelog: has(ExplainDetail::ChangelogMode),
+            state: has(ExplainDetail::State),
+        };
+        match explain.of.as_ref() {
+            Statement::Query(query) => match self.mode_of([query.as_ref()])? {
+                Mode::Batch => self.explain_batch(query),
+                Mode::Streaming => {
+                    let job = self.query_job(query)?;
+                    explain_job(&job, details, &self.tuning([query.as_ref()])?)
+                }
+            },
+            Statement::Insert(insert) => {
+                self.explain_inserts(std::slice::from_ref(insert), details)
+            }
+            Statement::StatementSet(inserts) => self.explain_inserts(inserts, details),
+            _ => Err(SqlError::unsupported("EXPLAIN of this statement")
+                .help("queries, INSERT and EXECUTE STATEMENT SET have plans")),
+        }
+    }
+
+    fn explain_inserts(&mut self, inserts: &[Insert], details: Details) -> SqlResult<Outcome> {
+        match self.mode_of(inserts.iter().map(|i| i.query.as_ref()))? {
+            Mode::Streaming => {
+                let job = self.insert_job(inserts)?;
+                let tuning = self.tuning(inserts.iter().map(|i| i.query.as_ref()))?;
+                explain_job(&job, details, &tuning)
+            }
+            Mode::Batch => {
+                let mut text = String::new();
+                for insert in inserts {
+                    if let Outcome::Text(part) = self.explain_batch(&insert.query)? {
+                        text.push_str(&format!("== INSERT INTO {} ==\n{part}", insert.target));
+                    }
+                }
+                Ok(Outcome::Text(text))
+            }
+        }
+    }
+
+    /// The plan of a SELECT on unbounded rows.
+    fn query_job(&self, query: &Query) -> SqlResult<StreamJob> {
+        let routed = Routed {
+            plan: self.plan(query, Mode::Streaming)?,
+            name: "select".to_owned(),
+            sink: Arc::new(LiveSink::new()),
+            accepts: ChangelogMode::Retract,
+        };
+        stream_job(&self.streaming, vec![routed], &self.connectors())
+    }
+
+    fn explain_batch(&self, query: &Query) -> SqlResult<Outcome> {
+        let plan = self.plan(query, Mode::Batch)?;
+        let logical = plan.display_indent().to_string();
+        let (optimized, physical) = self.batch_plans(plan)?;
+        Ok(Outcome::Text(format!(
+            "== Logical Plan ==\n{logical}\n\n== Optimized Plan ==\n{optimized}\n\n\
+             == Physical Plan (bounded) ==\n{physical}"
+        )))
+    }
+
+    /// Plans a query and starts nothing.
+    pub(super) fn check_query(&self, query: &Query) -> SqlResult<()> {
+        match self.mode_of([query])? {
+            Mode::Batch => {
+                let plan = self.plan(query, Mode::Batch)?;
+                self.batch_plans(plan).map(|_| ())
+            }
+            Mode::Streaming => {
+                let job = self.query_job(query)?;
+                topology("check", &job.outputs, &self.tuning([query])?).map(|_| ())
+            }
+        }
+    }
+
+    /// Plans inserts and starts nothing.
+    pub(super) fn check_mode(&self, inserts: &[Insert], mode: Mode) -> SqlResult<()> {
+        let tuning = self.tuning(inserts.iter().map(|i| i.query.as_ref()))?;
+        match mode {
+            Mode::Streaming => {
+                let job = self.insert_job(inserts)?;
+                if !tuning.consents {
+                    refuse_unbounded(&job.grows)?;
+                }
+                topology("check", &job.outputs, &tuning).map(|_| ())
+            }
+            Mode::Batch => self.batch_topology("check", inserts, &tuning).map(|_| ()),
+        }
+    }
+}
+
+fn explain_job(job: &StreamJob, details: Details, tuning: &Tuning) -> SqlResult<Outcome> {
+    let mut text = String::from("== Logical Plan ==\n");
+    for plan in &job.plans {
+        text.push_str(&format!("{}\n", plan.display_indent()));
+    }
+    text.push_str("\n== Physical Plan ==\n");
+    text.push_str(&physical(&job.outputs, details));
+    text.push_str("\n== Topology ==\n");
+    text.push_str(&topology("explain", &job.outputs, tuning)?.describe());
+    if details.state {
+        for grows in &job.grows {
+            text.push_str(&format!("\nstate that grows for ever: {grows}\n"));
+        }
+    }
+    Ok(Outcome::Text(text))
+}
