@@ -117,7 +117,7 @@ fn every_type_comes_back() {
     ];
     round_trip(&columns);
     for column in &columns {
-        round_trip(&[column.clone()]);
+        round_trip(std::slice::from_ref(column));
     }
     round_trip(&[columns[0].slice(1, 2), columns[15].slice(1, 2)]);
 }
@@ -129,7 +129,7 @@ fn damaged_bytes_and_other_types_are_errors() {
         assert!(codec.decode(std::iter::once(bad)).is_err(), "{bad:?}");
     }
     let wrong: ArrayRef = Arc::new(Int32Array::from(vec![1]));
-    assert!(codec.encode(&[wrong.clone(), wrong], 1).is_err());
+    assert!(codec.encode(&[Arc::clone(&wrong), wrong], 1).is_err());
     let union = DataType::Union(UnionFields::empty(), UnionMode::Sparse);
     let e = RowCodec::new(vec![union]).unwrap_err();
     assert!(e.to_string().contains("cannot be a key"), "{e}");
@@ -177,7 +177,7 @@ proptest! {
             descending: descending[c], nulls_first: nulls_first[c],
         };
         let sort: Vec<_> = (0..3).map(|c| datafusion::arrow::compute::SortColumn {
-            values: columns[c].clone(), options: Some(options(c)),
+            values: Arc::clone(&columns[c]), options: Some(options(c)),
         }).collect();
         let by_arrow = datafusion::arrow::compute::lexsort_to_indices(&sort, None).unwrap();
         for pair in by_arrow.values().windows(2) {

@@ -208,7 +208,7 @@ impl OverAggregate {
                     }
                     _ => steps.push(at..at + 1),
                 },
-                _ => steps.push((row.key, vec![at..at + 1])),
+                _ => steps.push((row.key, std::iter::once(at..at + 1).collect())),
             }
         }
         // Keys with the most steps first: those at work in a round are then the first ones.

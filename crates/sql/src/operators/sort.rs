@@ -134,10 +134,10 @@ mod tests {
     #[test]
     fn rows_leave_in_order_once_the_watermark_has_reached_them() {
         let input = schema(&[time("t"), int("v")]);
-        let for_operator = input.clone();
+        let for_operator = std::sync::Arc::clone(&input);
         let mut driver = Driver::new(move || {
             let then = vec![SortColumn { column: 1, descending: true, nulls_first: false }];
-            SortByTime::new(&init(), for_operator.clone(), 0, then).unwrap()
+            SortByTime::new(&init(), std::sync::Arc::clone(&for_operator), 0, then).unwrap()
         });
         assert!(
             driver.send(chunk(&input, "+I 5 1 | +I 3 2 | +I 5 9 | +I 3 2 | +I 9 0")).is_empty()

@@ -91,7 +91,7 @@ pub(crate) fn chunk(schema: &SchemaRef, rows: &str) -> Chunk {
     let columns = schema.fields().iter().zip(&values).map(|(f, v)| column(f, v)).collect();
     let late = read_at.iter().any(|at| *at != i64::MIN);
     Chunk {
-        data: RecordBatch::try_new(schema.clone(), columns).unwrap(),
+        data: RecordBatch::try_new(Arc::clone(schema), columns).unwrap(),
         kinds: kinds.iter().any(|k| *k != 0).then(|| UInt8Array::from(kinds)),
         read_at: late.then(|| Int64Array::from(read_at)),
     }
@@ -108,7 +108,7 @@ pub(crate) fn lines(chunk: &Chunk) -> Vec<String> {
             DataType::Timestamp(TimeUnit::Millisecond, None) => {
                 datafusion::arrow::compute::cast(c, &DataType::Int64).unwrap()
             }
-            _ => c.clone(),
+            _ => Arc::clone(c),
         })
         .collect();
     let columns: Vec<_> =

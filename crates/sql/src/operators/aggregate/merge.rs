@@ -101,16 +101,10 @@ fn merge_blob(state: &State, into: &mut Blob, from: &Blob) {
         }
         (Blob::Sketch(into), Blob::Sketch(from)) => into.merge(from),
         (Blob::Bytes(into), Blob::Bytes(from)) => match state {
-            State::Extreme { max } => {
-                if if *max { from > into } else { from < into } {
-                    into.clone_from(from);
-                }
+            State::Extreme { max } if *max == (from.as_slice() > into.as_slice()) => {
+                into.clone_from(from);
             }
-            State::Edge { last } => {
-                if *last {
-                    into.clone_from(from);
-                }
-            }
+            State::Edge { last: true } => into.clone_from(from),
             State::List { separator } => {
                 into.extend_from_slice(separator.as_bytes());
                 into.extend_from_slice(from);

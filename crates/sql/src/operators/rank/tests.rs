@@ -193,7 +193,7 @@ fn the_first_row_by_processing_time_is_never_replaced() {
         ttl: None,
     };
     assert!(!spec.emits_updates());
-    let input = spec.input.clone();
+    let input = Arc::clone(&spec.input);
     let mut driver = Driver::new(move || Deduplicate::new(&init(), spec.clone()).unwrap());
     assert_eq!(driver.send(chunk(&input, "+I 1 5 | +I 1 6 | +I 2 7")), ["+I 1 5", "+I 2 7"]);
     driver.restart();
