@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use headwater::cli::args::JobArgs;
 use headwater::cli::foreground::{Ended, Foreground};
 use headwater::cli::units;
-use headwater::{Error, Exit, MetricsSnapshot, ProcessingTime, Result, StopMode};
+use headwater::{Error, Exit, MetricsSnapshot, Result, StopMode};
 
 mod balance;
 mod frame;
@@ -25,6 +25,8 @@ use balance::Balance;
 use job::Ranking;
 use screen::{Output, Screen};
 use why::Why;
+
+use crate::status::{Pace, Status, now};
 
 /// How often the screen is drawn.
 const TICK: Duration = Duration::from_millis(200);
@@ -80,11 +82,6 @@ pub(crate) fn run(args: &DemoArgs, quiet: bool) -> Result<Exit> {
     demo.conclude(ended, quiet)
 }
 
-fn now() -> ProcessingTime {
-    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-    ProcessingTime(headwater_core::time::millis(now.unwrap_or_default()))
-}
-
 struct Demo {
     screen: Screen,
     /// When the last result came, or the demo started, and what the metrics were then.
@@ -115,7 +112,7 @@ impl Demo {
             let metrics = job.metrics();
             self.explain_silence(&metrics, self.screen.rows() > before || stopping);
             if !closed {
-                let status = self.pace.status(&metrics, now(), self.screen.rows());
+                let status = status(&mut self.pace, &metrics, self.screen.rows());
                 closed = !self.screen.draw(&status, self.told.as_ref());
                 if closed {
                     job.stop(StopMode::Checkpoint);
@@ -168,40 +165,17 @@ impl Demo {
     }
 }
 
-/// Rates over the last second or so.
-#[derive(Default)]
-struct Pace {
-    last: Option<(Instant, u64, u64)>,
-    input: f64,
-    output: f64,
-}
-
-impl Pace {
-    fn status(
-        &mut self,
-        metrics: &MetricsSnapshot,
-        now: ProcessingTime,
-        rows: u64,
-    ) -> frame::Status {
-        let totals = |name| metrics.operator(name).map(|o| o.totals).unwrap_or_default();
-        let (input, output) = (totals(job::SOURCE).records_in, totals(job::WINDOW).records_out);
-        let (since, old_input, old_output) =
-            *self.last.get_or_insert_with(|| (Instant::now(), input, output));
-        let seconds = since.elapsed().as_secs_f64();
-        if seconds >= 1.0 {
-            // After a restart the counters start from the checkpoint, which is earlier.
-            self.input = input.saturating_sub(old_input) as f64 / seconds;
-            self.output = output.saturating_sub(old_output) as f64 / seconds;
-            self.last = Some((Instant::now(), input, output));
-        }
-        let watermark = metrics.operator(job::WINDOW).map(|o| o.watermark).unwrap_or_default();
-        frame::Status {
-            rows,
-            watermark,
-            now,
-            input_per_second: self.input,
-            output_per_second: self.output,
-            checkpoints: metrics.checkpoints.clone(),
-        }
+/// The demo at this moment.
+fn status(pace: &mut Pace, metrics: &MetricsSnapshot, rows: u64) -> Status {
+    let totals = |name| metrics.operator(name).map(|o| o.totals).unwrap_or_default();
+    let input = totals(job::SOURCE).records_in;
+    let (input, output) = pace.rates(input, totals(job::WINDOW).records_out);
+    Status {
+        rows,
+        watermark: Some(metrics.operator(job::WINDOW).map(|o| o.watermark).unwrap_or_default()),
+        now: now(),
+        input_per_second: input,
+        output_per_second: output,
+        checkpoints: Some(metrics.checkpoints.clone()),
     }
 }

@@ -1,4 +1,5 @@
-//! The `headwater` command: a demo to start with, tools for checkpoint directories, measurements.
+//! The `headwater` command: a demo to start with, SQL, tools for checkpoint directories,
+//! measurements.
 //!
 //! A verb is a module with its arguments and a `run`; this file only dispatches. Results go to the
 //! standard output, all else to the standard error; exit codes are those of [`headwater::Exit`].
@@ -13,6 +14,9 @@ mod bench;
 mod checkpoint;
 mod completions;
 mod demo;
+mod inline;
+mod sql;
+mod status;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -22,7 +26,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(
     name = "headwater",
     version,
-    after_help = "Examples:\n  headwater demo\n  headwater checkpoint ls ./state"
+    after_help = "Examples:\n  headwater demo\n  headwater sql\n  headwater run job.sql\n  \
+        headwater checkpoint ls ./state"
 )]
 struct Cli {
     #[command(flatten)]
@@ -35,6 +40,16 @@ struct Cli {
 enum Command {
     /// Show a live stream of auctions at work: no input, no configuration
     Demo(demo::DemoArgs),
+    /// Type SQL and see rows: over files, topics and generated tables
+    Sql(sql::SqlArgs),
+    /// Run the INSERTs of a file as a job
+    Run(sql::run::RunFileArgs),
+    /// Plan the statements of a file and run none
+    Check(sql::CheckArgs),
+    /// List connectors, and show the options of their tables
+    Connectors(sql::connectors::ConnectorsArgs),
+    /// Explain the code of an error
+    Error(sql::ErrorArgs),
     /// Look into a checkpoint directory: ls, show, verify, repair
     Checkpoint(checkpoint::CheckpointArgs),
     /// Measure the engine on this machine
@@ -58,6 +73,11 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
     cli.log.init()?;
     match &cli.command {
         Command::Demo(args) => demo::run(args, cli.log.quiet),
+        Command::Sql(args) => sql::run(args, cli.log.quiet),
+        Command::Run(args) => sql::run::run(args, cli.log.quiet),
+        Command::Check(args) => sql::check(args, cli.log.quiet),
+        Command::Connectors(args) => sql::connectors::run(args),
+        Command::Error(args) => sql::explain(args),
         Command::Checkpoint(args) => checkpoint::run(args, cli.log.quiet),
         Command::Bench(args) => bench::run(args).map(|()| Exit::OK),
         Command::Completions(args) => Ok(completions::run(args)),

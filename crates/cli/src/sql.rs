@@ -118,6 +118,7 @@ pub(crate) fn run(args: &SqlArgs, quiet: bool) -> Result<Exit> {
     let session = Session::new(SessionOptions {
         config: Config { workers, ..Config::default() },
         allow_unbounded_state: args.allow_unbounded_state,
+        cancelled: Some(interrupts.flag()),
         ..SessionOptions::default()
     });
     let session = match session {

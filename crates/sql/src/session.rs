@@ -5,6 +5,9 @@
 //!
 //! Reading order: [`outcome`] → [`settings`] → [`run`] → [`live`] → [`fold`].
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use datafusion::execution::session_state::SessionState;
 use headwater_runtime::Config;
 
@@ -42,6 +45,9 @@ pub struct SessionOptions {
     pub one_job: bool,
     /// Where `print` tables print; none: the standard output.
     pub out: Option<SharedOutput>,
+    /// Set by whoever wants the running statement to end; a session looks at it and leaves it as
+    /// it is. Live queries and jobs are stopped by their handles instead.
+    pub cancelled: Option<Arc<AtomicBool>>,
 }
 
 /// See the module.

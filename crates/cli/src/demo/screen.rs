@@ -6,9 +6,11 @@
 use headwater::cli::terminal;
 use serde::Serialize;
 
-use super::frame::{Status, clock, dollars, table, wrap};
+use super::frame::{dollars, table};
 use super::job::Ranking;
 use super::why::Why;
+use crate::inline::{self, Inline, dim, wrap};
+use crate::status::{Status, clock};
 
 /// How rows are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -27,7 +29,7 @@ pub(super) struct Screen {
 }
 
 enum Mode {
-    Live { latest: Option<Ranking>, note: Option<String>, drawn: usize, colour: bool },
+    Live { latest: Option<Ranking>, note: Option<String>, inline: Inline, colour: bool },
     Lines,
     Json,
 }
@@ -50,7 +52,7 @@ impl Screen {
             Output::Json => Mode::Json,
             Output::Table if terminal::can_redraw(&stdout) => {
                 let colour = terminal::colour(&stdout);
-                Mode::Live { latest: None, note: None, drawn: 0, colour }
+                Mode::Live { latest: None, note: None, inline: Inline::default(), colour }
             }
             Output::Table => Mode::Lines,
         };
@@ -96,30 +98,24 @@ impl Screen {
 
     /// Draws the frame again; false when nobody sees it any more.
     pub(super) fn draw(&mut self, status: &Status, why: Option<&Why>) -> bool {
-        let Mode::Live { latest, note, drawn, colour } = &mut self.mode else { return true };
-        // Some terminals say that they have no columns at all.
-        let columns = comfy_table::Table::new().width().filter(|columns| *columns >= 20);
-        let width = usize::from(columns.unwrap_or(80)) - 1;
+        let Mode::Live { latest, note, inline, colour } = &mut self.mode else { return true };
+        let width = inline::columns();
         let mut frame = latest.as_ref().map(table).unwrap_or_default();
-        let (dim, bright) = if *colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
         for line in wrap(&status.line(), width) {
-            frame.push_str(&format!("{dim}{line}{bright}\n"));
+            frame.push_str(&format!("{}\n", dim(&line, *colour)));
         }
         for line in why.map(|why| silence(self.rows, why)).iter().chain(note.as_ref()) {
             for line in wrap(line, width) {
                 frame.push_str(&format!("{line}\n"));
             }
         }
-        // Up to where the last frame began, and away with it.
-        let back = if *drawn > 0 { format!("\x1b[{drawn}A\r\x1b[J") } else { String::new() };
-        *drawn = frame.lines().count();
-        terminal::print(&format!("{back}{frame}"))
+        inline.draw(&frame)
     }
 
     /// The last frame stays; what follows comes below it.
     pub(super) fn close(&mut self) {
-        if let Mode::Live { drawn, .. } = &mut self.mode {
-            *drawn = 0;
+        if let Mode::Live { inline, .. } = &mut self.mode {
+            inline.close();
         }
     }
 }

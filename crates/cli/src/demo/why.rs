@@ -4,8 +4,8 @@ use std::fmt;
 
 use headwater::{EventTime, MetricsSnapshot};
 
-use super::frame::clock;
 use super::job::{SLIDE, SOURCE, WINDOW};
+use crate::status::clock;
 
 /// The first thing, in the order in which records pass, that keeps results back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,25 +45,31 @@ pub(super) fn offer(names: &Names, text: &str, position: usize) -> Offer {
         return offer_meta(names, before);
     }
     let statement = statement_at(text, position);
-    let (start, whole) = (statement.start, &text[statement]);
-    let left = before.get(start..).unwrap_or_default();
+    let left = before.get(statement.start..).unwrap_or_default();
     let left_tokens: Vec<Token<'_>> =
         tokens(left).into_iter().filter(|t| t.kind != Kind::Comment || !t.closed).collect();
     let at_word = left_tokens.last().filter(|t| {
         t.at + t.text.len() == left.len() && (!t.closed || matches!(t.kind, Kind::Word))
     });
     let (prefix, from, context) = match at_word {
-        Some(word) => (word.bare(), start + word.at, &left_tokens[..left_tokens.len() - 1]),
+        Some(word) => {
+            (word.bare(), statement.start + word.at, &left_tokens[..left_tokens.len() - 1])
+        }
         None => ("", position, &left_tokens[..]),
     };
+    // By itself: a quote that is open at the cursor would reach over it.
+    let right = tokens(text.get(position..statement.end).unwrap_or_default());
+    let place = Place { names, context, around: context.iter().chain(&right).copied().collect() };
     match at_word.map(|word| word.kind) {
         Some(Kind::Comment) => Offer::Words(position, Vec::new()),
-        Some(Kind::Text) => in_text(names, whole, context, prefix, from + 1),
+        Some(Kind::Text) => place.in_text(prefix, from + 1),
         quoted => {
-            let found = Place { names, whole, context }.candidates(prefix);
-            let words = found.into_iter().filter(|c| starts(c, prefix));
-            let words = words.map(|c| c.written(prefix, quoted == Some(Kind::Quoted)));
-            Offer::Words(from, unique(words))
+            let quoted = quoted == Some(Kind::Quoted);
+            let fitting = place.candidates(prefix).into_iter().filter(|candidate| {
+                let name = matches!(candidate, Candidate::Name(_));
+                (name || !quoted) && has_prefix(candidate.text(), prefix)
+            });
+            Offer::Words(from, unique(fitting.map(|c| c.written(prefix, quoted))))
         }
     }
 }
@@ -102,48 +108,6 @@ fn offer_meta(names: &Names, before: &str) -> Offer {
     }
 }
 
-/// Within single quotes: options, settings and files.
-fn in_text(names: &Names, whole: &str, context: &[Token<'_>], typed: &str, from: usize) -> Offer {
-    let last = |back: usize| context.len().checked_sub(back).and_then(|at| context.get(at));
-    let is = |back: usize, word: &str| last(back).is_some_and(|t| t.is(word));
-    let of = |all: Vec<String>| {
-        let fitting = all.into_iter().filter(|name| has_prefix(name, typed));
-        Offer::Words(from, unique(fitting))
-    };
-    if is(1, "FROM") || is(1, "JOIN") {
-        return Offer::Files;
-    }
-    let value_of = last(1).filter(|t| t.is_sign("=")).and_then(|_| last(2)).map(Token::bare);
-    let keys: Vec<&Key> = if context.first().is_some_and(|t| t.is("SET") || t.is("RESET")) {
-        names.settings.iter().collect()
-    } else if context.iter().any(|t| t.is("WITH") || t.is("OPTIONS")) {
-        options(names, whole)
-    } else {
-        Vec::new()
-    };
-    match value_of {
-        Some("connector") => of(names.connectors.iter().map(|(name, _)| name.clone()).collect()),
-        Some(name) => {
-            let key = keys.iter().find(|key| key.name == name);
-            of(key.map(|key| key.values.clone()).unwrap_or_default())
-        }
-        None => of(keys.iter().map(|key| key.name.clone()).collect()),
-    }
-}
-
-/// The options of the connector that a statement names; of all, where it names none yet.
-fn options<'a>(names: &'a Names, whole: &str) -> Vec<&'a Key> {
-    let all = tokens(whole);
-    let connector = all.windows(3).find_map(|t| {
-        (t[0].bare() == "connector" && t[1].is_sign("=")).then(|| t[2].bare().to_owned())
-    });
-    let named = names
-        .connectors
-        .iter()
-        .filter(|(name, _)| connector.as_deref().is_none_or(|connector| connector == name));
-    named.flat_map(|(_, keys)| keys).collect()
-}
-
 /// Something that may be written.
 #[derive(Clone, Debug)]
 enum Candidate {
@@ -174,10 +138,6 @@ impl Candidate {
     }
 }
 
-fn starts(candidate: &Candidate, prefix: &str) -> bool {
-    has_prefix(candidate.text(), prefix)
-}
-
 fn has_prefix(text: &str, prefix: &str) -> bool {
     let start = text.get(..prefix.len());
     start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
@@ -200,17 +160,63 @@ fn is_plain(name: &str) -> bool {
 /// A place in a statement.
 struct Place<'a> {
     names: &'a Names,
-    whole: &'a str,
     /// What is to the left of the word at the cursor.
     context: &'a [Token<'a>],
+    /// The whole statement but for that word.
+    around: Vec<Token<'a>>,
 }
 
 impl Place<'_> {
+    /// The token so many before the word at the cursor.
+    fn back(&self, by: usize) -> Option<&Token<'_>> {
+        self.context.len().checked_sub(by).and_then(|at| self.context.get(at))
+    }
+
+    /// Within single quotes: options, settings and files.
+    fn in_text(&self, typed: &str, from: usize) -> Offer {
+        let of = |all: Vec<String>| {
+            let fitting = all.into_iter().filter(|name| has_prefix(name, typed));
+            Offer::Words(from, unique(fitting))
+        };
+        if self.back(1).is_some_and(|t| t.is("FROM") || t.is("JOIN")) {
+            return Offer::Files;
+        }
+        let connectors = &self.names.connectors;
+        let keys: Vec<&Key> = if self.context.first().is_some_and(|t| t.is("SET") || t.is("RESET"))
+        {
+            self.names.settings.iter().collect()
+        } else if self.context.iter().any(|t| t.is("WITH") || t.is("OPTIONS")) {
+            self.options()
+        } else {
+            Vec::new()
+        };
+        let value_of = self.back(1).filter(|t| t.is_sign("=")).and_then(|_| self.back(2));
+        match value_of.map(Token::bare) {
+            Some("connector") => of(connectors.iter().map(|(name, _)| name.clone()).collect()),
+            Some(name) => {
+                let key = keys.iter().find(|key| key.name == name);
+                of(key.map(|key| key.values.clone()).unwrap_or_default())
+            }
+            None => of(keys.iter().map(|key| key.name.clone()).collect()),
+        }
+    }
+
+    /// The options of the connector that the statement names; of all, where it names none yet.
+    fn options(&self) -> Vec<&Key> {
+        let connector = self
+            .around
+            .windows(3)
+            .find_map(|t| (t[0].bare() == "connector" && t[1].is_sign("=")).then(|| t[2].bare()));
+        let connectors = self.names.connectors.iter();
+        let named = connectors.filter(|(name, _)| connector.is_none_or(|named| named == name));
+        named.flat_map(|(_, keys)| keys).collect()
+    }
+
+    /// Anywhere else: tables, columns, functions and keywords.
     fn candidates(&self, prefix: &str) -> Vec<Candidate> {
-        let last = self.context.last();
+        let last = self.back(1);
         if last.is_some_and(|t| t.is_sign(".")) {
-            let of = self.context.len().checked_sub(2).and_then(|at| self.context.get(at));
-            return of.map(|of| self.columns_of(of.bare())).unwrap_or_default();
+            return self.back(2).map(|of| self.columns_of(of.bare())).unwrap_or_default();
         }
         let after = |words: &[&str]| last.is_some_and(|t| words.iter().any(|word| t.is(word)));
         if after(words::BEFORE_TABLE) {
@@ -238,21 +244,20 @@ impl Place<'_> {
 
     /// The columns of the tables that the statement names.
     fn columns(&self) -> Vec<Candidate> {
-        let all = tokens(self.whole);
-        let named = self.names.tables.iter().filter(|(name, _)| {
-            all.iter().any(|t| matches!(t.kind, Kind::Word | Kind::Quoted) && t.bare() == name)
-        });
-        named.flat_map(|(_, columns)| columns.iter().cloned()).map(Candidate::Name).collect()
+        let is_name = |t: &&Token<'_>| matches!(t.kind, Kind::Word | Kind::Quoted);
+        let names = self.around.iter().filter(is_name);
+        let named = |table: &str| names.clone().any(|t| t.bare() == table);
+        let tables = self.names.tables.iter().filter(|(table, _)| named(table));
+        tables.flat_map(|(_, columns)| columns.iter().cloned()).map(Candidate::Name).collect()
     }
 
     /// The columns of a table or alias.
     fn columns_of(&self, name: &str) -> Vec<Candidate> {
         let find = |name: &str| self.names.tables.iter().find(|(table, _)| table == name);
         let aliased = || {
-            let all = tokens(self.whole);
-            all.iter().enumerate().skip(1).find_map(|(at, token)| {
-                let table =
-                    all.get(at - 1).filter(|t| !t.is("AS")).or(all.get(at.checked_sub(2)?))?;
+            self.around.iter().enumerate().skip(1).find_map(|(at, token)| {
+                let before = |by: usize| at.checked_sub(by).and_then(|at| self.around.get(at));
+                let table = before(1).filter(|t| !t.is("AS")).or_else(|| before(2))?;
                 (token.bare() == name).then(|| find(table.bare())).flatten()
             })
         };

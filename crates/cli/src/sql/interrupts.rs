@@ -30,6 +30,11 @@ impl Interrupts {
         Ok(Interrupts(pressed))
     }
 
+    /// What says so to others.
+    pub(super) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether Ctrl-C was pressed since [`Interrupts::clear`].
     pub(super) fn pressed(&self) -> bool {
         self.0.load(Ordering::Relaxed)

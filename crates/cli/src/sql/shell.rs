@@ -183,7 +183,11 @@ impl Shell {
 
     /// Tells an error of a text.
     pub(super) fn failed(&self, error: &SqlError, text: &str) -> Failed {
-        eprintln!("{}", error.render(text, self.manner.colour));
+        if error.code == codes::CANCELLED {
+            eprintln!("cancelled");
+        } else {
+            eprintln!("{}", error.render(text, self.manner.colour));
+        }
         Failed(exit(error))
     }
 
@@ -287,6 +291,7 @@ pub(super) fn exit(error: &SqlError) -> Exit {
         codes::CONNECTOR => Exit::UNREACHABLE,
         codes::STATE | codes::PLAN_CHANGED => Exit::STATE,
         codes::CONFIG => Exit::USAGE,
+        codes::CANCELLED => Exit::INTERRUPTED,
         code if code.starts_with("HW-R") => Exit::FAILED,
         _ => Exit::USAGE,
     }

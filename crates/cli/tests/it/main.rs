@@ -6,6 +6,11 @@ use std::process::{Command, Output, Stdio};
 
 mod checkpoint;
 mod demo;
+#[cfg(unix)]
+mod shell;
+mod sql;
+#[cfg(unix)]
+mod terminal;
 mod usage;
 
 /// The command, in a directory of its own, deaf to the environment's settings.

@@ -37,7 +37,16 @@ impl Foreground {
     /// What is wrong with the job, the flags or the checkpoint directory.
     pub fn start(topology: Topology, args: &JobArgs) -> Result<Foreground> {
         let name = topology.job.clone();
-        let handle = Arc::new(headwater_runtime::start(topology, args.config())?);
+        let handle = headwater_runtime::start(topology, args.config())?;
+        Foreground::attach(name, handle, args)
+    }
+
+    /// Takes care of a job that runs already, by what the flags say beside its configuration.
+    ///
+    /// # Errors
+    /// When Ctrl-C or the metrics' address cannot be had.
+    pub fn attach(name: String, handle: JobHandle, args: &JobArgs) -> Result<Foreground> {
+        let handle = Arc::new(handle);
         let interrupts = stop_on_interrupt(handle.stopper())?;
         let weak = Arc::downgrade(&handle);
         let metrics = move || Weak::upgrade(&weak).map(|handle| handle.metrics());

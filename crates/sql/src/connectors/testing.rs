@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use headwater_connect::{
     AttemptContext, BadRecord, Position, ReadStatus, SplitId, Wake, WriterContext,
 };
@@ -38,6 +38,51 @@ pub(crate) fn table(columns: &[(&str, DataType)], options: &[(&str, &str)]) -> T
         column_comments: BTreeMap::new(),
         temporary: false,
     }
+}
+
+/// A row of such fields.
+pub(crate) fn row(fields: &[(&str, DataType)]) -> DataType {
+    let fields = fields.iter().map(|(name, of)| Field::new(*name, of.clone(), true));
+    DataType::Struct(fields.collect::<Fields>())
+}
+
+/// A Nexmark table with the columns of the published DDL.
+pub(crate) fn published(options: &[(&str, &str)]) -> Table {
+    let (number, text) = (DataType::Int64, DataType::Utf8);
+    let person = row(&[
+        ("id", number.clone()),
+        ("name", text.clone()),
+        ("emailAddress", text.clone()),
+        ("creditCard", text.clone()),
+        ("city", text.clone()),
+        ("state", text.clone()),
+        ("dateTime", MILLIS),
+        ("extra", text.clone()),
+    ]);
+    let auction = row(&[
+        ("id", number.clone()),
+        ("itemName", text.clone()),
+        ("description", text.clone()),
+        ("initialBid", number.clone()),
+        ("reserve", number.clone()),
+        ("dateTime", MILLIS),
+        ("expires", MILLIS),
+        ("seller", number.clone()),
+        ("category", number.clone()),
+        ("extra", text.clone()),
+    ]);
+    let bid = row(&[
+        ("auction", number.clone()),
+        ("bidder", number.clone()),
+        ("price", number),
+        ("channel", text.clone()),
+        ("url", text.clone()),
+        ("dateTime", MILLIS),
+        ("extra", text),
+    ]);
+    let columns =
+        [("event_type", DataType::Int32), ("person", person), ("auction", auction), ("bid", bid)];
+    table(&columns, &[&[("connector", "nexmark")], options].concat())
 }
 
 /// The same with a metadata column.

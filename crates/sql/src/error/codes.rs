@@ -220,6 +220,9 @@ codes! {
         "Sorts and joins over bounded tables keep rows in memory up to a limit.";
     CONFIG = "HW-R009", "the configuration is wrong",
         "An option, path or flag beside the SQL text is wrong.";
+    CANCELLED = "HW-R010", "the statement was cancelled",
+        "Ctrl-C, or the program that runs the session, ended the statement before it was done. A \
+         query that ends gives all of its rows or none.";
 
     INTERNAL = "HW-X001", "our bug",
         "This should not happen whatever the text is. Please report it with the statement.";

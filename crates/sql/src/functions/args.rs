@@ -42,8 +42,6 @@ pub(crate) type Texts<'a> = View<&'a StringArray, &'a str>;
 pub(crate) type Ints<'a> = View<&'a Int64Array, i64>;
 /// Floats.
 pub(crate) type Doubles<'a> = View<&'a Float64Array, f64>;
-/// Truth values.
-pub(crate) type Bools<'a> = View<&'a BooleanArray, bool>;
 /// Bytes.
 pub(crate) type Blobs<'a> = View<&'a BinaryArray, &'a [u8]>;
 
@@ -64,7 +62,6 @@ macro_rules! at {
 at!(Texts, &'a str);
 at!(Ints, i64);
 at!(Doubles, f64);
-at!(Bools, bool);
 at!(Blobs, &'a [u8]);
 
 impl<'a> Call<'a> {
@@ -130,19 +127,6 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Argument `i` as truth values.
-    pub(crate) fn bools(&self, i: usize) -> Result<Bools<'a>> {
-        match self.args.get(i) {
-            Some(ColumnarValue::Array(array)) => match array.as_boolean_opt() {
-                Some(column) => Ok(View::Column(column)),
-                None => self.mistyped(i, array.data_type()),
-            },
-            Some(ColumnarValue::Scalar(ScalarValue::Boolean(value))) => Ok(View::One(*value)),
-            Some(ColumnarValue::Scalar(other)) if other.is_null() => Ok(View::One(None)),
-            other => self.mistyped(i, &data_type(other)),
-        }
-    }
-
     /// Argument `i` as bytes.
     pub(crate) fn blobs(&self, i: usize) -> Result<Blobs<'a>> {
         match self.args.get(i) {
@@ -179,6 +163,26 @@ impl<'a> Call<'a> {
         for row in 0..self.rows {
             match of(row) {
                 Some(text) => builder.append_value(text?),
+                None => builder.append_null(),
+            }
+        }
+        Ok(std::sync::Arc::new(builder.finish()))
+    }
+
+    /// Strings, one a row, each written to a buffer. It holds the last row's string when the next
+    /// one is asked for, which may leave it as it is.
+    pub(crate) fn write_texts(
+        &self,
+        mut write: impl FnMut(usize, &mut String) -> Option<Result<()>>,
+    ) -> Result<ArrayRef> {
+        let mut builder = StringBuilder::with_capacity(self.rows, self.rows * 16);
+        let mut text = String::new();
+        for row in 0..self.rows {
+            match write(row, &mut text) {
+                Some(written) => {
+                    written?;
+                    builder.append_value(&text);
+                }
                 None => builder.append_null(),
             }
         }

@@ -37,3 +37,32 @@ impl<T> Cache<T> {
         Ok(value)
     }
 }
+
+/// The value that was asked for last: a constant argument is looked up once a batch.
+pub(crate) struct Recent<T> {
+    last: Option<(String, Rc<T>)>,
+}
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Recent { last: None }
+    }
+}
+
+impl<T> Recent<T> {
+    /// The value of a text, found where it is not the last one.
+    pub(crate) fn get<E>(
+        &mut self,
+        text: &str,
+        find: impl FnOnce(&str) -> Result<Rc<T>, E>,
+    ) -> Result<Rc<T>, E> {
+        if let Some((last, value)) = &self.last
+            && last == text
+        {
+            return Ok(Rc::clone(value));
+        }
+        let value = find(text)?;
+        self.last = Some((text.to_owned(), Rc::clone(&value)));
+        Ok(value)
+    }
+}

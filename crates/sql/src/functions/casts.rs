@@ -1,9 +1,8 @@
 //! Casts and typed literals whose meaning differs from DataFusion's: to STRING, to dates and
-//! times, to DECIMAL without a scale, to BYTES; and intervals of several fields.
+//! times, to DECIMAL without a scale, to BYTES.
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, CharacterLength, DataType, DateTimeField, ExactNumberInfo, Expr, Interval,
-    TimezoneInfo, Value,
+    CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value,
 };
 
 use crate::error::{SqlError, SqlResult, codes};
@@ -139,78 +138,4 @@ pub(super) fn literal(data_type: &DataType, value: &str) -> SqlResult<Option<Exp
         name
     };
     Ok(Some(call("cast_to_time", vec![text(value), text(name), text("ERROR")])))
-}
-
-/// Nanoseconds of a field, or none.
-fn nanos(field: &DateTimeField) -> Option<i64> {
-    Some(match field {
-        DateTimeField::Day | DateTimeField::Days => 86_400_000_000_000,
-        DateTimeField::Hour | DateTimeField::Hours => 3_600_000_000_000,
-        DateTimeField::Minute | DateTimeField::Minutes => 60_000_000_000,
-        DateTimeField::Second | DateTimeField::Seconds => 1_000_000_000,
-        _ => return None,
-    })
-}
-
-/// An interval of several fields (`INTERVAL '1-6' YEAR TO MONTH`, `'1 02:03:04.5' DAY TO SECOND`)
-/// as months or nanoseconds; precisions are dropped.
-pub(super) fn interval(interval: &Interval) -> SqlResult<Option<Interval>> {
-    let plain = interval.leading_precision.is_none()
-        && interval.last_field.is_none()
-        && interval.fractional_seconds_precision.is_none();
-    if plain {
-        return Ok(None);
-    }
-    let mut read = interval.clone();
-    read.leading_precision = None;
-    read.fractional_seconds_precision = None;
-    let (Some(first), Some(last)) = (&interval.leading_field, &interval.last_field) else {
-        return Ok(Some(read));
-    };
-    let value = match &*interval.value {
-        Expr::Value(value) => value.clone().value.into_string().unwrap_or_default(),
-        other => other.to_string(),
-    };
-    let trimmed = value.trim();
-    let (sign, body) = match trimmed.strip_prefix('-') {
-        Some(body) => ("-", body),
-        None => ("", trimmed.strip_prefix('+').unwrap_or(trimmed)),
-    };
-    let amount = match nanos(first) {
-        Some(unit) => day_time(body, unit, nanos(last)).map(|n| format!("{sign}{n} nanoseconds")),
-        None => body.split_once('-').and_then(|(years, months)| {
-            let (years, months) = (years.parse::<u32>().ok()?, months.parse::<u32>().ok()?);
-            (months < 12)
-                .then(|| format!("{sign}{} months", u64::from(years) * 12 + u64::from(months)))
-        }),
-    };
-    let Some(amount) = amount else {
-        let message = format!("'{value}' is no INTERVAL {first} TO {last}");
-        return Err(SqlError::new(codes::BAD_LITERAL, message)
-            .help("write INTERVAL '1-6' YEAR TO MONTH or INTERVAL '1 02:03:04.5' DAY TO SECOND"));
-    };
-    read.value = Box::new(text(amount));
-    (read.leading_field, read.last_field) = (None, None);
-    Ok(Some(read))
-}
-
-/// Nanoseconds of `d h:m:s.f`, or of that part of it which starts and ends with the given units.
-fn day_time(body: &str, first: i64, last: Option<i64>) -> Option<i64> {
-    let units = [86_400_000_000_000, 3_600_000_000_000, 60_000_000_000, 1_000_000_000];
-    let last = units.iter().position(|unit| Some(*unit) == last)?;
-    let at = units.iter().position(|unit| *unit == first)?;
-    let mut nanos = 0_i64;
-    let parts: Vec<&str> = body.split([' ', ':']).filter(|part| !part.is_empty()).collect();
-    if parts.len() != last.checked_sub(at)? + 1 {
-        return None;
-    }
-    for (part, unit) in parts.into_iter().zip(&units[at..]) {
-        let (whole, fraction) = part.split_once('.').unwrap_or((part, ""));
-        nanos = nanos.checked_add(whole.parse::<i64>().ok()?.checked_mul(*unit)?)?;
-        if !fraction.is_empty() {
-            let digits = format!("{fraction:0<9}");
-            nanos = nanos.checked_add(digits.get(..9)?.parse().ok()?)?;
-        }
-    }
-    Some(nanos)
 }

@@ -6,8 +6,8 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, UInt32Array, new_null_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
-use datafusion::arrow::compute::{interleave, take};
-use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
+use datafusion::arrow::compute::{cast, interleave, take};
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, plan_err};
 
@@ -20,6 +20,8 @@ use super::types::sql_name;
 static SPECS: &[Spec] = &[
     Spec::new("cardinality", &[("array or map", Any)], returns::int, cardinality),
     Spec::new("element", &[("array", List)], item_type, element),
+    // what a subscript that is no constant is rewritten to
+    Spec::new("item_at", &[("array or map", Any), ("position or key", Any)], item_type, item_at),
     Spec::new("array_contains", &[("array", List), ("value", Any)], returns::boolean, contains),
     Spec::new(
         "array_join",
@@ -42,7 +44,12 @@ pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
 fn item_type(types: &Types<'_>) -> Result<DataType> {
     Ok(match types.args.first() {
         Some(DataType::List(item)) => item.data_type().clone(),
-        _ => DataType::Null,
+        Some(DataType::Map(entries, _)) => match entries.data_type() {
+            DataType::Struct(fields) if fields.len() == 2 => fields[1].data_type().clone(),
+            _ => DataType::Null,
+        },
+        Some(DataType::Null) | None => DataType::Null,
+        Some(other) => return plan_err!("{} has no items", sql_name(other)),
     })
 }
 
@@ -86,6 +93,40 @@ fn element(call: &Call<'_>) -> Result<ArrayRef> {
     Ok(take(lists.values(), &UInt32Array::from(rows), None)?)
 }
 
+/// The item at a position, from 1, or the value of a key; NULL where there is none.
+fn item_at(call: &Call<'_>) -> Result<ArrayRef> {
+    let (array, at) = (call.array(0)?, call.array(1)?);
+    if let Some(lists) = array.as_list_opt::<i32>() {
+        let at = cast(&at, &DataType::Int64)?;
+        let at = at.as_primitive::<Int64Type>();
+        let rows: UInt32Array = (0..call.rows)
+            .map(|row| {
+                let there = lists.is_valid(row) && at.is_valid(row);
+                let length = i64::from(lists.value_length(row));
+                let position = there.then(|| at.value(row)).filter(|p| (1..=length).contains(p))?;
+                u32::try_from(i64::from(lists.value_offsets()[row]) + position - 1).ok()
+            })
+            .collect();
+        return Ok(take(lists.values(), &rows, None)?);
+    }
+    let Some(maps) = array.as_map_opt() else {
+        return Ok(new_null_array(call.returns, call.rows));
+    };
+    let key_type = maps.keys().data_type().clone();
+    let sought = cast(&at, &key_type)?;
+    let converter = RowConverter::new(vec![SortField::new(key_type)])?;
+    let keys = converter.convert_columns(&[Arc::clone(maps.keys())])?;
+    let sought = converter.convert_columns(&[sought])?;
+    let rows: UInt32Array = (0..call.rows)
+        .map(|row| {
+            let mut entries = maps.value_offsets()[row]..maps.value_offsets()[row + 1];
+            let found = entries.find(|i| keys.row(*i as usize) == sought.row(row));
+            found.filter(|_| maps.is_valid(row)).map(|i| i as u32)
+        })
+        .collect();
+    Ok(take(maps.values(), &rows, None)?)
+}
+
 /// Items of a list as comparable bytes, and a value of their type.
 struct Comparable {
     items: datafusion::arrow::row::Rows,
@@ -95,7 +136,7 @@ struct Comparable {
 impl Comparable {
     fn of(lists: &ListArray, values: &ArrayRef) -> Result<Self> {
         let item = lists.value_type();
-        let values = datafusion::arrow::compute::cast(values, &item)?;
+        let values = cast(values, &item)?;
         let converter = RowConverter::new(vec![SortField::new(item)])?;
         let items = converter.convert_columns(&[Arc::clone(lists.values())])?;
         let values = converter.convert_columns(&[values])?;

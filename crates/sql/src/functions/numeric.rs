@@ -1,5 +1,5 @@
 //! Functions of numbers. What is a real number by nature is DOUBLE, as in Flink; DataFusion's own
-//! functions do the rest (`abs`, `ceil`, `floor`, `round`).
+//! functions do the rest (`abs`, `round`).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float3
 use datafusion::arrow::datatypes::{
     DataType, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type,
 };
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::args::Call;
 use super::native::{Spec, Types};
@@ -51,6 +51,8 @@ static SPECS: &[Spec] = &[
         call.to_values::<Float64Type>(|_| Some(std::f64::consts::E))
     }),
     Spec::new("sign", &[("number", Number)], returns::first, sign),
+    Spec::new("floor", &[("number", Number)], whole, |call| to_whole(call, false)),
+    Spec::new("ceil", &[("number", Number)], whole, |call| to_whole(call, true)),
     Spec::new("truncate", &[("number", Number), ("digits", Int)], truncated, truncate).required(1),
     Spec::new("rand_integer", &[("bound", Int)], returns::int, rand_integer).volatile(),
 ];
@@ -108,10 +110,66 @@ fn sign(call: &Call<'_>) -> Result<ArrayRef> {
     }
 }
 
-fn truncated(types: &Types<'_>) -> Result<DataType> {
+/// The number's type; of a decimal one without digits behind the point.
+fn whole(types: &Types<'_>) -> Result<DataType> {
     match types.args.first() {
-        Some(DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal256(..)) => {
-            plan_err!("function TRUNCATE takes no {}", sql_name(types.args[0]))
+        Some(DataType::Decimal128(precision, _)) => Ok(DataType::Decimal128(*precision, 0)),
+        Some(other) if is_other_decimal(other) => {
+            plan_err!("FLOOR and CEIL take no {}", sql_name(other))
+        }
+        _ => returns::first(types),
+    }
+}
+
+fn is_other_decimal(data_type: &DataType) -> bool {
+    use DataType::{Decimal32, Decimal64, Decimal256};
+    matches!(data_type, Decimal32(..) | Decimal64(..) | Decimal256(..))
+}
+
+/// The next whole number, up or down.
+fn to_whole(call: &Call<'_>, up: bool) -> Result<ArrayRef> {
+    let number = call.array(0)?;
+    match number.data_type() {
+        DataType::Float64 => {
+            let number = number.as_primitive::<Float64Type>();
+            let of = if up { f64::ceil } else { f64::floor };
+            Ok(Arc::new(number.unary::<_, Float64Type>(of)))
+        }
+        DataType::Float32 => {
+            let number = number.as_primitive::<Float32Type>();
+            let of = if up { f32::ceil } else { f32::floor };
+            Ok(Arc::new(number.unary::<_, Float32Type>(of)))
+        }
+        DataType::Decimal128(precision, scale) => {
+            let one = 10_i128.pow(scale.unsigned_abs().into());
+            let of = |x: i128| {
+                let down = x.div_euclid(one);
+                if up && x.rem_euclid(one) != 0 { down + 1 } else { down }
+            };
+            let wholes: Decimal128Array = number.as_primitive::<Decimal128Type>().unary(of);
+            Ok(Arc::new(wholes.with_precision_and_scale(*precision, 0)?))
+        }
+        _ => Ok(number),
+    }
+}
+
+/// The number's type; of a decimal that is cut after a constant number of digits, one with as many.
+fn truncated(types: &Types<'_>) -> Result<DataType> {
+    let digits = match types.constants.get(1) {
+        None => Some(0),
+        Some(Some(ScalarValue::Int64(Some(digits)))) => Some(*digits),
+        Some(_) => None,
+    };
+    match (types.args.first(), digits) {
+        (Some(DataType::Decimal128(precision, scale)), Some(digits))
+            if digits < i64::from(*scale) =>
+        {
+            let scale_left = digits.max(0) as i8;
+            let precision = i16::from(*precision) - i16::from(*scale) + i16::from(scale_left) + 1;
+            Ok(DataType::Decimal128(precision.clamp(1, 38) as u8, scale_left))
+        }
+        (Some(other), _) if is_other_decimal(other) => {
+            plan_err!("function TRUNCATE takes no {}", sql_name(other))
         }
         _ => returns::first(types),
     }
@@ -145,15 +203,19 @@ fn truncate(call: &Call<'_>) -> Result<ArrayRef> {
                 .collect();
             Ok(Arc::new(values))
         }
-        DataType::Decimal128(precision, scale) => {
+        DataType::Decimal128(_, scale) => {
             let number = number.as_primitive::<Decimal128Type>();
+            let DataType::Decimal128(precision, left) = *call.returns else {
+                return Err(call.error("the result is no DECIMAL"));
+            };
+            let dropped = 10_i128.pow((i32::from(*scale) - i32::from(left)).max(0) as u32);
             let values: Decimal128Array = (0..call.rows)
                 .map(|row| {
                     let x = number.is_valid(row).then(|| number.value(row))?;
-                    Some(cut(x, i64::from(*scale) - digits(row)?))
+                    Some(cut(x, i64::from(*scale) - digits(row)?) / dropped)
                 })
                 .collect();
-            Ok(Arc::new(values.with_precision_and_scale(*precision, *scale)?))
+            Ok(Arc::new(values.with_precision_and_scale(precision, left)?))
         }
         other => {
             let wide = datafusion::arrow::compute::cast(&number, &DataType::Int64)?;

@@ -16,8 +16,6 @@ pub(crate) enum Param {
     Double,
     /// A number, in its own type.
     Number,
-    /// TRUE or FALSE.
-    Bool,
     /// Bytes; of a string its UTF-8.
     Bytes,
     /// A date, time or timestamp in its own type.
@@ -67,7 +65,6 @@ impl Param {
             Param::Double => (given.is_numeric() || null).then_some(DataType::Float64),
             Param::Number if null => Some(DataType::Int32),
             Param::Number => given.is_numeric().then(|| given.clone()),
-            Param::Bool => (given == &DataType::Boolean || null).then_some(DataType::Boolean),
             Param::Bytes => (is_text(given) || is_bytes(given) || null).then_some(DataType::Binary),
             Param::TimeOrText if is_text(given) => {
                 Some(DataType::Timestamp(TimeUnit::Millisecond, None))
@@ -105,7 +102,6 @@ impl Param {
             Param::Text => "a STRING",
             Param::Int => "an integer",
             Param::Double | Param::Number => "a number",
-            Param::Bool => "a BOOLEAN",
             Param::Bytes => "BYTES or a STRING",
             Param::Time => "a DATE, TIME or TIMESTAMP",
             Param::TimeOrText => "a DATE, TIME, TIMESTAMP or a STRING with one",

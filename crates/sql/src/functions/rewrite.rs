@@ -6,9 +6,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Value, VisitMut,
-    helpers::attached_token::AttachedToken, visit_expressions_mut,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr,
+    Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Subscript, Value,
+    VisitMut, helpers::attached_token::AttachedToken, visit_expressions_mut,
 };
 
 use crate::error::{SqlError, SqlResult, codes};
@@ -88,8 +88,8 @@ fn rewrite_one(expr: &mut Expr) -> SqlResult<()> {
                 None => return Ok(()),
             }
         }
-        Expr::Interval(interval) => match casts::interval(interval)? {
-            Some(rewritten) => Expr::Interval(rewritten),
+        Expr::CompoundFieldAccess { root, access_chain } => match subscripts(root, access_chain) {
+            Some(rewritten) => rewritten,
             None => return Ok(()),
         },
         Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => overlaps(left, right)?,
@@ -97,6 +97,33 @@ fn rewrite_one(expr: &mut Expr) -> SqlResult<()> {
     };
     *expr = rewritten;
     Ok(())
+}
+
+/// `a[i]` where i is no constant, which DataFusion knows of arrays only.
+fn subscripts(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let computed = |access: &AccessExpr| match access {
+        AccessExpr::Subscript(Subscript::Index { index }) => {
+            (!matches!(index, Expr::Value(_))).then(|| index.clone())
+        }
+        _ => None,
+    };
+    chain.iter().find_map(computed)?;
+    let with = |root: Expr, access_chain: &mut Vec<AccessExpr>| match access_chain.is_empty() {
+        true => root,
+        false => Expr::CompoundFieldAccess {
+            root: Box::new(root),
+            access_chain: std::mem::take(access_chain),
+        },
+    };
+    let mut expr = root.clone();
+    let mut constant = Vec::new();
+    for access in chain {
+        match computed(access) {
+            Some(index) => expr = call("item_at", vec![with(expr, &mut constant), index]),
+            None => constant.push(access.clone()),
+        }
+    }
+    Some(with(expr, &mut constant))
 }
 
 /// FLOOR or CEIL to a unit of time; none of a number.

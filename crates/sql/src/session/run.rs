@@ -1,6 +1,7 @@
 //! Running queries: as jobs of the engine, or on DataFusion where all rows are there.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
@@ -36,6 +37,9 @@ use crate::planner::tables::connector_table;
 use crate::planner::{insert, logical};
 use crate::splits::SplitBoard;
 use crate::syntax::Insert;
+
+/// How often a query that runs to its end looks whether it was cancelled.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How a query is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,12 +159,25 @@ impl Session {
             let query = BatchQuery::plan(&self.batch, plan, &connectors).await?;
             let mut stream = query.stream()?;
             let mut batches = Vec::new();
-            while let Some(batch) = stream.next().await {
-                batches.push(batch?);
+            loop {
+                match tokio::time::timeout(LOOK_EVERY, stream.next()).await {
+                    Ok(Some(batch)) => batches.push(batch?),
+                    Ok(None) => return SqlResult::Ok(batches),
+                    Err(_elapsed) => {}
+                }
+                self.refuse_cancelled()?;
             }
-            SqlResult::Ok(batches)
         })?;
         Ok(RowSet { schema, batches })
+    }
+
+    fn refuse_cancelled(&self) -> SqlResult<()> {
+        match &self.options.cancelled {
+            Some(cancelled) if cancelled.load(Relaxed) => {
+                Err(SqlError::new(codes::CANCELLED, "the query was cancelled"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn live(&self, plan: LogicalPlan, tuning: Tuning) -> SqlResult<LiveQuery> {

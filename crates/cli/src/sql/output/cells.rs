@@ -1,6 +1,6 @@
 //! The texts of rows, as people read them.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -32,13 +32,11 @@ impl Cells {
     /// # Errors
     /// When a value has no text.
     pub(crate) fn of(batch: &RecordBatch) -> Result<Cells, ArrowError> {
-        let options = options();
         let schema = batch.schema();
         let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
         for column in batch.columns() {
-            let texts = ArrayFormatter::try_new(column.as_ref(), &options)?;
-            for (row, cells) in rows.iter_mut().enumerate() {
-                cells.push(printable(&texts.value(row).try_to_string()?));
+            for (cells, text) in rows.iter_mut().zip(texts(column)?) {
+                cells.push(printable(&text));
             }
         }
         Ok(Cells {
@@ -47,6 +45,13 @@ impl Cells {
             rows,
         })
     }
+}
+
+/// The texts of the values of a column.
+pub(super) fn texts(column: &ArrayRef) -> Result<Vec<String>, ArrowError> {
+    let options = options();
+    let texts = ArrayFormatter::try_new(column.as_ref(), &options)?;
+    (0..column.len()).map(|row| texts.value(row).try_to_string()).collect()
 }
 
 fn is_number(data_type: &DataType) -> bool {

@@ -52,7 +52,13 @@ fn check(mode: Mode, expected: Expect) {
 
 #[test]
 fn every_mode_shows_every_type() {
-    check(Mode::Json, expect![[""]]);
+    check(
+        Mode::Json,
+        expect![[r#"
+        {"id":7,"name":"a,\"b\"\u001b[2J","price":123.45,"ratio":0.5,"at":"2023-11-14T22:13:20.250","seen":"2023-11-14T22:13:20Z","day":"2022-01-08","ok":true,"tags":[1,null],"raw":"01ff"}
+        {"id":-1,"name":null,"price":null,"ratio":null,"at":null,"seen":null,"day":null,"ok":null,"tags":null,"raw":null}
+    "#]],
+    );
     check(Mode::Csv, expect![[""]]);
     check(Mode::Vertical, expect![[""]]);
     expect![[""]].assert_eq(&box_table(&Cells::of(&types()).unwrap(), Some(200)).unwrap());
@@ -73,8 +79,22 @@ fn counts(kinds: Option<Vec<u8>>, rows: &[(&str, i64)]) -> Chunk {
 fn changes_say_what_they_do() {
     let chunk = counts(Some(vec![0, 1, 2, 3]), &[("a", 1), ("a", 1), ("a", 2), ("b", 10)]);
     let rows = with_ops(&chunk).unwrap();
-    expect![[""]].assert_eq(&Printer::growing(Mode::Json).print(&rows).unwrap());
-    expect![[""]].assert_eq(&Printer::growing(Mode::Changelog).print(&rows).unwrap());
+    expect![[r#"
+        {"_op":"+I","op":"a","n":1}
+        {"_op":"-U","op":"a","n":1}
+        {"_op":"+U","op":"a","n":2}
+        {"_op":"-D","op":"b","n":10}
+    "#]]
+    .assert_eq(&Printer::growing(Mode::Json).print(&rows).unwrap());
+    expect![[r#"
+        _op  op   n
+        ───  ──  ──
+        +I   a    1
+        -U   a    1
+        +U   a    2
+        -D   b   10
+    "#]]
+    .assert_eq(&Printer::growing(Mode::Changelog).print(&rows).unwrap());
 }
 
 #[test]
@@ -94,9 +114,22 @@ fn pieces_share_one_header() {
 fn a_growing_table_repeats_its_header_for_wider_values_and_every_40_rows() {
     let mut printer = Printer::growing(Mode::Table);
     let mut print = |name, n| printer.print(&counts(None, &[(name, n)]).data).unwrap();
-    expect![[""]].assert_eq(&print("a", 1));
-    expect![[""]].assert_eq(&print("b", 2));
-    expect![[""]].assert_eq(&print("longer", 3));
+    expect![[r#"
+        op  n
+        ──  ─
+        a   1
+    "#]]
+    .assert_eq(&print("a", 1));
+    expect![[r#"
+        b   2
+    "#]]
+    .assert_eq(&print("b", 2));
+    expect![[r#"
+        op      n
+        ──────  ─
+        longer  3
+    "#]]
+    .assert_eq(&print("longer", 3));
     let rest: String = (0..40).map(|_| print("c", 4)).collect();
     assert_eq!(rest.matches("op").count(), 1, "{rest}");
 }

@@ -1,59 +1,13 @@
 use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::datatypes::{
-    DataType, Field, Fields, Int64Type, Schema, TimestampMillisecondType,
-};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, TimestampMillisecondType};
 use expect_test::expect;
 use headwater_connect::nexmark::{Event, NexmarkGenerator};
 
 use super::*;
 use crate::catalog::Table;
 use crate::connectors::testing::{
-    MILLIS, cx, message, read_all, read_in_pieces, read_split, table,
+    MILLIS, cx, message, published, read_all, read_in_pieces, read_split, row, table,
 };
-
-fn row(fields: &[(&str, DataType)]) -> DataType {
-    let fields = fields.iter().map(|(name, of)| Field::new(*name, of.clone(), true));
-    DataType::Struct(fields.collect::<Fields>())
-}
-
-/// The columns of the published DDL.
-pub(crate) fn published(options: &[(&str, &str)]) -> Table {
-    let (number, text) = (DataType::Int64, DataType::Utf8);
-    let person = row(&[
-        ("id", number.clone()),
-        ("name", text.clone()),
-        ("emailAddress", text.clone()),
-        ("creditCard", text.clone()),
-        ("city", text.clone()),
-        ("state", text.clone()),
-        ("dateTime", MILLIS),
-        ("extra", text.clone()),
-    ]);
-    let auction = row(&[
-        ("id", number.clone()),
-        ("itemName", text.clone()),
-        ("description", text.clone()),
-        ("initialBid", number.clone()),
-        ("reserve", number.clone()),
-        ("dateTime", MILLIS),
-        ("expires", MILLIS),
-        ("seller", number.clone()),
-        ("category", number.clone()),
-        ("extra", text.clone()),
-    ]);
-    let bid = row(&[
-        ("auction", number.clone()),
-        ("bidder", number.clone()),
-        ("price", number),
-        ("channel", text.clone()),
-        ("url", text.clone()),
-        ("dateTime", MILLIS),
-        ("extra", text),
-    ]);
-    let columns =
-        [("event_type", DataType::Int32), ("person", person), ("auction", auction), ("bid", bid)];
-    table(&columns, &[&[("connector", "nexmark")], options].concat())
-}
 
 #[test]
 fn rows_are_the_events_of_the_stream() {

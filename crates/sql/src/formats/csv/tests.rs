@@ -84,7 +84,7 @@ fn a_refused_record_leaves_nothing_behind() {
         field `at`: "yesterday" is no timestamp like 2020-12-30 12:13:14.123
         field `row`: "x" is no INT"#]]
     .assert_eq(&refused.join("\n"));
-    let ignoring = super::tests::csv(&[("csv.ignore-parse-errors", "true")]);
+    let ignoring = tests::csv(&[("csv.ignore-parse-errors", "true")]);
     let (data, refused) = read(&ignoring, &people(), &people(), &["x,Ann,1,1970-01-01,,"]);
     assert_eq!(refused, Vec::<String>::new());
     assert_eq!(write(&csv, &data), [",Ann,1.00,1970-01-01 00:00:00,,"]);

@@ -9,6 +9,8 @@ fn arrays() {
         ("CARDINALITY(MAP['a', 1])", "1"),
         ("ARRAY[10, 20][2]", "20"),
         ("ARRAY[10, 20][3]", "NULL"),
+        ("ARRAY[10, 20][1 + 1]", "20"),
+        ("ARRAY[ARRAY[1], ARRAY[2, 3]][2][1 + 1]", "3"),
         ("ELEMENT(ARRAY[5])", "5"),
         ("ARRAY_CONTAINS(ARRAY[1, 2], 2)", "TRUE"),
         ("ARRAY_CONTAINS(ARRAY[1, 2], 3)", "FALSE"),
@@ -43,6 +45,8 @@ fn maps_and_rows() {
     check(&[
         ("MAP['a', 1, 'b', 2]['b']", "2"),
         ("MAP['a', 1]['x']", "NULL"),
+        ("MAP['a', 1, 'b', 2][LOWER('B')]", "2"),
+        ("MAP[1, 'x'][0 + 1]", "x"),
         ("MAP_KEYS(MAP['a', 1, 'b', 2])", "[a, b]"),
         ("MAP_VALUES(MAP['a', 1, 'b', 2])", "[1, 2]"),
         ("MAP_FROM_ARRAYS(ARRAY['a', 'b'], ARRAY[1, 2])", "{a=1, b=2}"),

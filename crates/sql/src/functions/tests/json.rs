@@ -14,7 +14,10 @@ fn values() {
         (r#"JSON_VALUE('{"a": true}', 'strict $.b' DEFAULT 'x' ON ERROR)"#, "x"),
         (r#"JSON_VALUE('{"a": true}', '$.b')"#, "NULL"),
         (
-            r#"JSON_VALUE('{"contains blank": "right"}', 'strict $.[''contains blank'']' NULL ON EMPTY DEFAULT 'wrong' ON ERROR)"#,
+            concat!(
+                r#"JSON_VALUE('{"contains blank": "right"}', "#,
+                r#"'strict $.[''contains blank'']' NULL ON EMPTY DEFAULT 'wrong' ON ERROR)"#
+            ),
             "right",
         ),
         (r#"JSON_VALUE('{"a": {"b": [1, {"c": "deep"}]}}', '$.a.b[1].c')"#, "deep"),

@@ -36,12 +36,18 @@ fn rounding() {
         ("CEILING(-1.2)", "-1"),
         ("FLOOR(-1.2)", "-2"),
         ("CEIL(5)", "5"),
-        ("ROUND(2.345, 2)", "2.35"),
+        ("FLOOR(CAST(-1.5 AS DOUBLE))", "-2.0"),
+        ("CEIL(CAST(-0.5 AS DECIMAL(3, 2)))", "0"),
+        ("FLOOR(CAST(NULL AS INT))", "NULL"),
+        ("TYPEOF(FLOOR(CAST(1.25 AS DECIMAL(3, 2))))", "DECIMAL(3, 0)"),
+        ("TYPEOF(CEIL(CAST(1 AS INT)))", "INT"),
+        ("!ROUND(2.345, 2)", "2.35"),
         ("ROUND(-2.5)", "-3"),
         ("ROUND(1234, -2)", "1200"),
-        ("TRUNCATE(42.324, 2)", "42.320"),
-        ("TRUNCATE(42.324)", "42.000"),
-        ("TRUNCATE(-42.9)", "-42.0"),
+        ("!TRUNCATE(42.324, 2)", "42.32"),
+        ("TRUNCATE(42.324)", "42"),
+        ("TRUNCATE(-42.9)", "-42"),
+        ("!TRUNCATE(1234.5, -2)", "1200"),
         ("TRUNCATE(12345, -2)", "12300"),
         ("TRUNCATE(CAST(42.324 AS DOUBLE), 2)", "42.32"),
         ("TRUNCATE(CAST(NULL AS INT), 1)", "NULL"),
@@ -88,7 +94,7 @@ fn quotients_of_decimals_have_flinks_scale() {
     check(&[
         ("CAST(1 AS DECIMAL(2, 1)) / CAST(3 AS INT)", "0.333333333333"),
         ("TYPEOF(CAST(1 AS DECIMAL(2, 1)) / CAST(3 AS INT))", "DECIMAL(13, 12)"),
-        ("CAST(2 AS DECIMAL(3, 1)) / CAST(3 AS DECIMAL(2, 1))", "0.6666667"),
+        ("CAST(2 AS DECIMAL(3, 1)) / CAST(3 AS DECIMAL(2, 1))", "0.666667"),
         ("CAST(-2 AS DECIMAL(3, 1)) / CAST(3 AS DECIMAL(2, 1))", "-0.666667"),
         ("TYPEOF(CAST(2 AS DECIMAL(3, 1)) / CAST(3 AS DECIMAL(2, 1)))", "DECIMAL(9, 6)"),
         ("TYPEOF(CAST(2 AS DECIMAL(38, 10)) / CAST(3 AS DECIMAL(38, 10)))", "DECIMAL(38, 6)"),
@@ -121,7 +127,8 @@ fn lists_of_strings() {
     };
     assert_eq!(list("LISTAGG(x)"), "b,a,b");
     assert_eq!(list("LISTAGG(x, ' | ')"), "b | a | b");
-    assert_eq!(list("LISTAGG(DISTINCT x)"), "b,a");
+    // which of them comes first is not said of a query over bounded tables
+    assert!(["a,b", "b,a"].contains(&list("LISTAGG(DISTINCT x)").as_str()));
     assert_eq!(list("LISTAGG(x) FILTER (WHERE x = 'c')"), "NULL");
     check_errors(&[("LISTAGG(1)", "argument 1 of LISTAGG(string[, separator]) must be a STRING")]);
 }

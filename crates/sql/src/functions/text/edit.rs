@@ -31,13 +31,12 @@ pub(super) static SPECS: &[Spec] = &[
 fn concat(call: &Call<'_>) -> Result<ArrayRef> {
     let parts: Vec<Texts<'_>> =
         (0..call.args.len()).map(|i| call.texts(i)).collect::<Result<_>>()?;
-    let mut text = String::new();
-    call.to_texts(|row| {
+    call.write_texts(|row, text| {
         text.clear();
         for part in &parts {
             text.push_str(part.at(row)?);
         }
-        Some(text.clone())
+        Some(Ok(()))
     })
 }
 

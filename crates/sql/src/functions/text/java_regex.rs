@@ -1,7 +1,7 @@
 //! Java's regular expressions on top of the `fancy-regex` crate (the `regex` crate's engine with
 //! look-around and back references).
 //!
-//! Both languages agree on nearly everything; what is read otherwise is translated first: `\Q…\E`,
+//! Both languages agree on nearly all; what is read otherwise is translated first: `\Q…\E`,
 //! `\d \w \s \h` and their negations (ASCII in Java), and POSIX classes such as `\p{Alpha}`.
 
 use std::ops::Range;
@@ -11,7 +11,7 @@ use datafusion::common::Result;
 use fancy_regex::Regex;
 
 use crate::functions::args::Call;
-use crate::functions::cache::Cache;
+use crate::functions::cache::{Cache, Recent};
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -89,27 +89,22 @@ thread_local! {
 /// The patterns of a call, each compiled once a thread.
 pub(super) struct Patterns<'a> {
     call: &'a Call<'a>,
-    last: Option<(String, Rc<Pattern>)>,
+    recent: Recent<Pattern>,
 }
 
 impl<'a> Patterns<'a> {
     /// No pattern yet.
     pub(super) fn new(call: &'a Call<'a>) -> Self {
-        Patterns { call, last: None }
+        Patterns { call, recent: Recent::default() }
     }
 
     /// The pattern of a text. What is none fails the query: a typing error in a constant must not
     /// turn every row into NULL.
     pub(super) fn get(&mut self, text: &str) -> Result<Rc<Pattern>> {
-        if let Some((last, pattern)) = &self.last
-            && last == text
-        {
-            return Ok(Rc::clone(pattern));
-        }
-        let compiled = COMPILED.with(|cache| cache.borrow_mut().get(text, Pattern::new));
-        let pattern = compiled.map_err(|message| self.call.error(message))?;
-        self.last = Some((text.to_owned(), Rc::clone(&pattern)));
-        Ok(pattern)
+        self.recent.get(text, |text| {
+            let compiled = COMPILED.with(|cache| cache.borrow_mut().get(text, Pattern::new));
+            compiled.map_err(|message| self.call.error(message))
+        })
     }
 }
 

@@ -42,7 +42,10 @@ fn part<'a>(text: &'a str, delimiter: &str, index: i64) -> Option<&'a str> {
     if delimiter.is_empty() {
         return text.split_whitespace().nth(index);
     }
-    text.split(delimiter).nth(index)
+    match delimiter.as_bytes() {
+        [byte] => text.split(char::from(*byte)).nth(index),
+        _ => text.split(delimiter).nth(index),
+    }
 }
 
 fn split_index(call: &Call<'_>) -> Result<ArrayRef> {

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, plan_err};
 
 use crate::functions::args::Call;
-use crate::functions::cache::Cache;
+use crate::functions::cache::{Cache, Recent};
 use crate::functions::native::{Spec, Types};
 use crate::functions::params::Param::{Int, Text, TimeOrText};
 use crate::functions::returns;
@@ -63,16 +63,18 @@ pub(super) fn pattern(call: &Call<'_>, text: &str) -> Result<Rc<Pattern>> {
     compiled.map_err(|message| call.error(message))
 }
 
+/// Consecutive rows often fall into one day or minute: what a pattern shows of it is written once.
 fn date_format(call: &Call<'_>) -> Result<ArrayRef> {
     let (times, text) = (Times::of(call, 0)?, call.texts(1)?);
     let zone = match times.kind {
         Kind::Timestamp(_, Some(zone)) => zone,
         _ => Zone::Fixed(0),
     };
-    let mut out = String::new();
-    call.try_texts(|row| {
+    let mut recent = Recent::default();
+    let mut written: Option<(Rc<Pattern>, i64, i64)> = None;
+    call.write_texts(|row, out| {
         let (time, text) = (times.at(row)?, text.at(row)?);
-        let pattern = match pattern(call, text) {
+        let pattern = match recent.get(text, |text| pattern(call, text)) {
             Ok(pattern) => pattern,
             Err(error) => return Some(Err(error)),
         };
@@ -80,9 +82,17 @@ fn date_format(call: &Call<'_>) -> Result<ArrayRef> {
             Zone::Fixed(seconds) => seconds,
             zone => time.seconds - zone.utc(time).seconds,
         };
+        let slot = pattern.seconds().map(|seconds| time.seconds.div_euclid(seconds));
+        if let (Some(slot), Some((known, at, ahead))) = (slot, &written)
+            && (*at, *ahead) == (slot, offset)
+            && Rc::ptr_eq(known, &pattern)
+        {
+            return Some(Ok(()));
+        }
         out.clear();
-        pattern.format(time, offset, &mut out);
-        Some(Ok(out.clone()))
+        pattern.format(time, offset, out);
+        written = slot.map(|slot| (pattern, slot, offset));
+        Some(Ok(()))
     })
 }
 

@@ -97,6 +97,12 @@ impl Pattern {
         }
     }
 
+    /// For how many seconds from a round time on the pattern shows the same; none: it shows parts
+    /// of a second.
+    pub(crate) fn seconds(&self) -> Option<i64> {
+        finest(&self.parts)
+    }
+
     /// Appends what the clock shows; `offset` is how many seconds it is ahead of UTC.
     pub(crate) fn format(&self, time: Local, offset: i64, out: &mut String) {
         format_parts(&self.parts, time, offset, out);
@@ -113,6 +119,23 @@ impl Pattern {
         }
         Some((fields.resolve()?, fields.offset))
     }
+}
+
+fn finest(parts: &[Part]) -> Option<i64> {
+    let mut seconds = 86_400;
+    for part in parts {
+        let of = match part {
+            Part::Literal(_) => continue,
+            Part::Optional(section) => finest(section)?,
+            Part::Field('S' | 'n' | 'A', _) => return None,
+            Part::Field('s', _) => 1,
+            Part::Field('m', _) => 60,
+            Part::Field('H' | 'k' | 'K' | 'h' | 'a', _) => 3_600,
+            Part::Field(..) => 86_400,
+        };
+        seconds = seconds.min(of);
+    }
+    Some(seconds)
 }
 
 fn number(out: &mut String, value: i64, width: usize) {

@@ -27,8 +27,8 @@ pub(crate) enum Unit {
 }
 
 /// The units' names, for errors.
-pub(crate) const NAMES: &str = "YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND, MILLISECOND, \
-     MICROSECOND, NANOSECOND, DOW, ISODOW, DOY, ISOYEAR, DECADE, CENTURY, MILLENNIUM, EPOCH";
+pub(crate) const NAMES: &str = "YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND, \
+     MILLISECOND, MICROSECOND, NANOSECOND, DOW, ISODOW, DOY, ISOYEAR, DECADE, CENTURY, MILLENNIUM, EPOCH";
 
 impl FromStr for Unit {
     type Err = String;

@@ -120,16 +120,22 @@ impl DistinctTables {
             let ns = (view as u16, page);
             let member = &mut self.members[*group as usize];
             let known = member.pages.and_then(|slot| self.pages.get_at(slot, &ns));
-            let new = wanted & !known.map_or(0, |page| page.known(offset));
+            let (new, has_page) =
+                (wanted & !known.map_or(0, |page| page.known(offset)), known.is_some());
             for (call, signs) in signs.iter_mut().enumerate() {
                 signs[row] = (new >> call & 1) as i8;
             }
             if new == 0 {
                 continue;
             }
-            let added =
-                self.pages.get_or_insert_with(member.hash, &member.key, &ns, Page::empty)?;
-            let (slot, page) = added;
+            if let Some(slot) = member.pages.filter(|_| has_page)
+                && let Some(page) = self.pages.get_mut_at(slot, &ns)?
+            {
+                page.add(offset, new, signs.len());
+                continue;
+            }
+            let (hash, key) = (member.hash, &member.key);
+            let (slot, page) = self.pages.get_or_insert_with(hash, key, &ns, Page::empty)?;
             member.pages = Some(slot);
             page.add(offset, new, signs.len());
         }
