@@ -9,10 +9,10 @@ mod index;
 
 use std::time::Duration;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use datafusion::arrow::compute::kernels::cmp::distinct;
 use datafusion::arrow::compute::{concat, or};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use headwater_core::{Batch, EventTime, KeyGroup, ProcessingTime, Result, RowKind};
 use headwater_operators::operator::OUT;
 use headwater_operators::{Operator, OperatorContext, OperatorInit, Port};
@@ -272,10 +272,29 @@ fn unchanged(
     Ok(Some(any))
 }
 
+/// The columns with one representative for floats that are one group: `-0.0` is `0.0`. What was
+/// given out is taken back as it was, whichever row of the group is at hand.
+fn canonical(columns: Vec<ArrayRef>) -> Vec<ArrayRef> {
+    let float = |value: f64| if value.is_nan() { f64::NAN } else { value + 0.0 };
+    let one = |column: ArrayRef| -> ArrayRef {
+        match column.data_type() {
+            DataType::Float64 => {
+                Arc::new(column.as_primitive::<Float64Type>().unary::<_, Float64Type>(float))
+            }
+            DataType::Float32 => {
+                let single = |value: f32| float(f64::from(value)) as f32;
+                Arc::new(column.as_primitive::<Float32Type>().unary::<_, Float32Type>(single))
+            }
+            _ => column,
+        }
+    };
+    columns.into_iter().map(one).collect()
+}
+
 impl Operator for GroupAggregate {
     fn process(&mut self, _port: Port, batch: Batch, cx: &mut OperatorContext) -> Result<()> {
         let Some(chunk) = coalesce(batch)? else { return Ok(()) };
-        let keys = columns(&chunk.data, &self.spec.keys);
+        let keys = canonical(columns(&chunk.data, &self.spec.keys));
         let of = self.load(&keys, chunk.len())?;
         let before = self.before()?;
         let signs = signs(&chunk);

@@ -4,7 +4,7 @@
 //! Rows that compare equal leave in order of arrival.
 
 use datafusion::arrow::datatypes::SchemaRef;
-use headwater_core::{Batch, Epoch, EventTime, Result};
+use headwater_core::{Batch, Epoch, EventTime, KeyGroup, Result};
 use headwater_operators::operator::OUT;
 use headwater_operators::window::progress::Progress;
 use headwater_operators::{Operator, OperatorContext, OperatorInit, Port};
@@ -30,6 +30,8 @@ pub struct SortByTime {
     waiting: Table<RowKey, (EventTime, RowKey, u64), RowBytes>,
     arrived: u64,
     progress: Progress,
+    /// Whether this worker owns the only key, and so the rows.
+    owns_all: bool,
 }
 
 impl SortByTime {
@@ -51,6 +53,10 @@ impl SortByTime {
             sort: SortCodec::new(&schema, by)?,
             waiting: Table::new("waiting", init.key_groups),
             arrived: 0,
+            owns_all: init.key_groups.contains(KeyGroup::of(
+                RowKey::default().hash(),
+                init.key_groups.max_parallelism,
+            )),
             progress: Progress::new(init.key_groups),
             schema,
             rowtime,
@@ -88,6 +94,9 @@ impl Operator for SortByTime {
     }
 
     fn on_watermark(&mut self, watermark: EventTime, cx: &mut OperatorContext) -> Result<()> {
+        if !self.owns_all {
+            return Ok(());
+        }
         let key = RowKey::default();
         let hash = key.hash();
         loop {

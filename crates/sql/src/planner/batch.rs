@@ -53,9 +53,12 @@ impl BatchQuery {
             (_, Some(error)) => return Err(error),
             (plain, None) => plain?.data,
         };
+        let mut state = state.clone();
+        // What reads the clock gives the time at which the query started.
+        state.mark_start_execution();
         let optimized = state.optimize(&plain)?;
-        let plan = state.query_planner().create_physical_plan(&optimized, state).await?;
-        Ok(BatchQuery { optimized, plan, state: state.clone() })
+        let plan = state.query_planner().create_physical_plan(&optimized, &state).await?;
+        Ok(BatchQuery { optimized, plan, state })
     }
 
     /// The logical plan after optimisation and the physical one, as text.

@@ -16,6 +16,9 @@ use datafusion::logical_expr::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::type_name;
+use crate::error::{SqlError, codes};
+
 /// Name of the column that holds a window's start.
 pub const WINDOW_START: &str = "window_start";
 /// Name of the column that holds a window's end.
@@ -126,6 +129,15 @@ impl WindowTvf {
         partition: Vec<Expr>,
     ) -> Result<Self> {
         let time_type = time.get_type(input.schema())?;
+        if !matches!(time_type, DataType::Timestamp(..)) {
+            let message = format!("{} needs a time attribute, and {time} is none", spec.name());
+            let error = SqlError::new(codes::NO_TIME_ATTRIBUTE, message).help(format!(
+                "{time} is {}; a time attribute is a TIMESTAMP or TIMESTAMP_LTZ column with a \
+                 watermark, or PROCTIME()",
+                type_name(&time_type)
+            ));
+            return Err(error.into());
+        }
         let bound = DataType::Timestamp(TimeUnit::Millisecond, None);
         let mut fields: Vec<_> =
             input.schema().iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();

@@ -133,9 +133,10 @@ fn read_of(step: &Step, input: &Step, mine: &[Need]) -> Vec<Need> {
             read[window.time] = Need::All;
             keys.iter().for_each(|key| read[*key] = Need::All);
         }
-        Op::Union | Op::Limit { .. } => {
+        Op::Limit { .. } => {
             read.iter_mut().zip(mine).for_each(|(read, mine)| read.add(mine));
         }
+        // Inputs of a union have one type, so none is narrowed for it.
         _ => read.fill(Need::All),
     }
     read
@@ -187,7 +188,7 @@ fn rebuild(
         .map(|i| rebuilt.get(&Arc::as_ptr(i)).map_or_else(|| Arc::clone(i), Arc::clone))
         .collect();
     let mine = needs.get(&Arc::as_ptr(step)).cloned().unwrap_or_default();
-    let schema = narrowed(step, &mine);
+    let schema = narrowed(step, &mine, &inputs);
     let unchanged = schema == step.schema
         && inputs.iter().zip(&step.inputs).all(|(new, old)| Arc::ptr_eq(new, old));
     if unchanged {
@@ -204,40 +205,46 @@ fn rebuild(
     Ok(Arc::new(Step { op, inputs, schema, traits, identity }))
 }
 
-/// The schema of a step whose columns have only the fields that are read.
-fn narrowed(step: &Step, mine: &[Need]) -> SchemaRef {
-    let keeps = matches!(
-        step.op,
-        Op::Scan { .. }
-            | Op::Calc { .. }
-            | Op::Watermark { .. }
-            | Op::AssignWindows { .. }
-            | Op::Union
-            | Op::Limit { .. }
-    );
-    if !keeps {
-        return Arc::clone(&step.schema);
-    }
+/// The schema of a step whose source has only the fields that are read, and whose columns are as
+/// they are handed on by its inputs.
+fn narrowed(step: &Step, mine: &[Need], inputs: &[Arc<Step>]) -> SchemaRef {
+    let input = inputs.first().map(|i| &i.schema);
+    let narrow = |at: usize, field: &FieldRef| -> Option<DataType> {
+        match &step.op {
+            Op::Scan { .. } => mine.get(at)?.narrow(field.data_type()),
+            Op::Calc { project, .. } => {
+                let (column, path) = path_of(project.get(at)?)?;
+                let handed_on = input?.fields().get(column)?.data_type();
+                path.iter().try_fold(handed_on, field_of).cloned()
+            }
+            Op::Watermark { .. } | Op::AssignWindows { .. } | Op::Limit { .. } => {
+                input?.fields().get(at).map(|f| f.data_type().clone())
+            }
+            _ => None,
+        }
+    };
     let fields: Vec<FieldRef> = step
         .schema
         .fields()
         .iter()
         .enumerate()
-        .map(|(at, field)| {
-            // Only what is handed on from an input is narrower; what is computed is as it is.
-            let handed_on = match &step.op {
-                Op::Calc { project, .. } => project.get(at).is_some_and(|e| path_of(e).is_some()),
-                _ => true,
-            };
-            let narrow = mine.get(at).filter(|_| handed_on);
-            match narrow.and_then(|need| need.narrow(field.data_type())) {
-                Some(narrow) => Arc::new(field.as_ref().clone().with_data_type(narrow)),
-                None => Arc::clone(field),
+        .map(|(at, field)| match narrow(at, field) {
+            Some(narrow) if narrow != *field.data_type() => {
+                Arc::new(field.as_ref().clone().with_data_type(narrow))
             }
+            _ => Arc::clone(field),
         })
         .collect();
     if fields.iter().zip(step.schema.fields()).all(|(a, b)| a == b) {
         return Arc::clone(&step.schema);
     }
     Arc::new(Schema::new_with_metadata(fields, step.schema.metadata().clone()))
+}
+
+/// The type of a field of a row.
+fn field_of<'t>(data_type: &'t DataType, name: &String) -> Option<&'t DataType> {
+    match data_type {
+        DataType::Struct(fields) => fields.find(name).map(|(_, field)| field.data_type()),
+        _ => None,
+    }
 }

@@ -22,7 +22,8 @@ use super::settings::{
     CHECKPOINT_DIR, CHECKPOINT_INTERVAL, IDLE_TIMEOUT, JOB_NAME, MAX_PARALLELISM, PARALLELISM,
     RUNTIME_MODE, STATE_TTL,
 };
-use crate::connectors::{self, ChangelogMode, ConnectorContext};
+use crate::catalog::Table;
+use crate::connectors::{self, ChangelogMode, ConnectorContext, TableSink, filesystem};
 use crate::error::{SqlError, SqlResult, codes};
 use crate::operators::chunks::datafusion_error;
 use crate::planner::batch::BatchQuery;
@@ -37,6 +38,9 @@ use crate::planner::tables::connector_table;
 use crate::planner::{insert, logical};
 use crate::splits::SplitBoard;
 use crate::syntax::Insert;
+
+/// What names of files begin with.
+const FILE_PREFIX: &str = "sink.file-prefix";
 
 /// How often a query that runs to its end looks whether it was cancelled.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -245,9 +249,9 @@ impl Session {
     /// The plan of inserts that run on unbounded rows.
     pub(super) fn insert_job(&self, inserts: &[Insert]) -> SqlResult<StreamJob> {
         let mut routed: Vec<Routed> = Vec::with_capacity(inserts.len());
-        for insert in inserts {
+        for (number, insert) in inserts.iter().enumerate() {
             let table = self.target(insert)?;
-            let sink = connectors::sink(&table, &self.connectors())?;
+            let sink = self.sink(&table, &inserts[..number])?;
             let plan = self.fitted(insert, Mode::Streaming)?;
             let (name, accepts) = (table.name.clone(), sink.accepts);
             routed.push(Routed { plan, name, sink: sink.sink, accepts });
@@ -255,7 +259,29 @@ impl Session {
         stream_job(&self.streaming, routed, &self.connectors())
     }
 
-    fn target(&self, insert: &Insert) -> SqlResult<Arc<crate::catalog::Table>> {
+    /// The sink of a table that the inserts before it in the job may write too.
+    ///
+    /// Files of several inserts, and of several runs of one that has no checkpoint to go on from,
+    /// are told apart by their names.
+    fn sink(&self, table: &Table, before: &[Insert]) -> SqlResult<TableSink> {
+        if table.option("connector") != Some(filesystem::NAME) {
+            return connectors::sink(table, &self.connectors());
+        }
+        let same = |i: &&Insert| i.target.0.last().is_some_and(|p| *p.to_string() == table.name);
+        let before = before.iter().filter(same).count();
+        let mut prefix = table.option(FILE_PREFIX).unwrap_or("part").to_owned();
+        if before > 0 {
+            prefix.push_str(&format!("-{}", before + 1));
+        }
+        if self.config().checkpoints.location.is_none() && table.option(FILE_PREFIX).is_none() {
+            prefix.push_str(&format!("-{:08x}", fastrand::u32(..)));
+        }
+        let mut named = Table::clone(table);
+        named.options.insert(FILE_PREFIX.to_owned(), prefix);
+        connectors::sink(&named, &self.connectors())
+    }
+
+    fn target(&self, insert: &Insert) -> SqlResult<Arc<Table>> {
         if insert.overwrite {
             return Err(SqlError::unsupported("INSERT OVERWRITE"));
         }
@@ -285,9 +311,9 @@ impl Session {
         tuning: &Tuning,
     ) -> SqlResult<Topology> {
         let mut outputs = Vec::with_capacity(inserts.len());
-        for insert in inserts {
+        for (number, insert) in inserts.iter().enumerate() {
             let table = self.target(insert)?;
-            let sink = connectors::sink(&table, &self.connectors())?;
+            let sink = self.sink(&table, &inserts[..number])?;
             let plan = self.fitted(insert, Mode::Batch)?;
             let step = self.fed(plan, &table.name)?;
             let delivery = Delivery::Append;

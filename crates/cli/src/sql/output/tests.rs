@@ -59,9 +59,43 @@ fn every_mode_shows_every_type() {
         {"id":-1,"name":null,"price":null,"ratio":null,"at":null,"seen":null,"day":null,"ok":null,"tags":null,"raw":null}
     "#]],
     );
-    check(Mode::Csv, expect![[""]]);
-    check(Mode::Vertical, expect![[""]]);
-    expect![[""]].assert_eq(&box_table(&Cells::of(&types()).unwrap(), Some(200)).unwrap());
+    check(Mode::Csv, expect![[r#"
+        id,name,price,ratio,at,seen,day,ok,tags,raw
+        7,"a,""b""[2J",123.45,0.5,2023-11-14 22:13:20.250,2023-11-14 22:13:20Z,2022-01-08,true,"[1, NULL]",01ff
+        -1,,,NaN,,,,,,
+    "#]]);
+    check(Mode::Vertical, expect![[r#"
+        ─[ row 1 ]────────────────────
+        id    │ 7
+        name  │ a,"b"\u{1b}[2J
+        price │ 123.45
+        ratio │ 0.5
+        at    │ 2023-11-14 22:13:20.250
+        seen  │ 2023-11-14 22:13:20Z
+        day   │ 2022-01-08
+        ok    │ true
+        tags  │ [1, NULL]
+        raw   │ 01ff
+        ─[ row 2 ]────────────────────
+        id    │ -1
+        name  │ NULL
+        price │ NULL
+        ratio │ NaN
+        at    │ NULL
+        seen  │ NULL
+        day   │ NULL
+        ok    │ NULL
+        tags  │ NULL
+        raw   │ NULL
+    "#]]);
+    expect![[r#"
+        ┌────┬────────────────┬────────┬───────┬─────────────────────────┬──────────────────────┬────────────┬──────┬───────────┬──────┐
+        │ id ┆ name           ┆  price ┆ ratio ┆ at                      ┆ seen                 ┆ day        ┆ ok   ┆ tags      ┆ raw  │
+        ╞════╪════════════════╪════════╪═══════╪═════════════════════════╪══════════════════════╪════════════╪══════╪═══════════╪══════╡
+        │  7 ┆ a,"b"\u{1b}[2J ┆ 123.45 ┆   0.5 ┆ 2023-11-14 22:13:20.250 ┆ 2023-11-14 22:13:20Z ┆ 2022-01-08 ┆ true ┆ [1, NULL] ┆ 01ff │
+        │ -1 ┆ NULL           ┆   NULL ┆   NaN ┆ NULL                    ┆ NULL                 ┆ NULL       ┆ NULL ┆ NULL      ┆ NULL │
+        └────┴────────────────┴────────┴───────┴─────────────────────────┴──────────────────────┴────────────┴──────┴───────────┴──────┘
+    "#]].assert_eq(&box_table(&Cells::of(&types()).unwrap(), Some(200)).unwrap());
 }
 
 fn counts(kinds: Option<Vec<u8>>, rows: &[(&str, i64)]) -> Chunk {

@@ -148,7 +148,7 @@ fn average(slot: &Slot, data_type: &DataType, groups: &Groups) -> Result<ArrayRe
             let limit = 10i128.pow(u32::from(*precision));
             let values = all.map(|g| {
                 let sum = by.and_then(|by| groups.wide(g, at).checked_mul(by));
-                let average = sum.map(|sum| sum / i128::from(count(g).max(1)));
+                let average = sum.map(|sum| rounded(sum, i128::from(count(g).max(1))));
                 average
                     .filter(|a| a.abs() < limit)
                     .ok_or_else(|| overflows(&slot.column, &data_type.to_string()))
@@ -162,6 +162,12 @@ fn average(slot: &Slot, data_type: &DataType, groups: &Groups) -> Result<ArrayRe
             words::of_ints(data_type, values, nulls)
         }
     }
+}
+
+/// The quotient, rounded half away from zero.
+fn rounded(sum: i128, count: i128) -> i128 {
+    let (whole, rest) = (sum / count, sum % count);
+    if rest.abs() >= count - rest.abs() { whole + sum.signum() } else { whole }
 }
 
 fn extreme(max: bool, slot: &Slot, data_type: &DataType, groups: &Groups) -> Result<ArrayRef> {

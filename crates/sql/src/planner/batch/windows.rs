@@ -186,9 +186,11 @@ fn replace(plan: &LogicalPlan, with: LogicalPlan) -> Result<LogicalPlan> {
 
 /// Rows with the session they are in: a pause longer than `gap` begins another.
 fn sessions(node: &WindowTvf, gap: i64, keys: &[Expr]) -> Result<LogicalPlan> {
-    use datafusion::functions_aggregate::expr_fn::{max, min, sum};
+    use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
+    use datafusion::functions_aggregate::sum::sum_udaf;
     use datafusion::functions_window::expr_fn::lag;
-    use datafusion::logical_expr::{ExprFunctionExt, WindowFrame, cast, lit, when};
+    use datafusion::logical_expr::expr::WindowFunction;
+    use datafusion::logical_expr::{AggregateUDF, ExprFunctionExt, WindowFrame, cast, lit, when};
 
     let columns = node.input.schema().columns();
     // Keys may be in terms of what is above the node; columns of the same name are below it.
@@ -216,7 +218,8 @@ fn sessions(node: &WindowTvf, gap: i64, keys: &[Expr]) -> Result<LogicalPlan> {
     with_begin.push(begins.alias("__begins"));
     let builder = builder.project(with_begin)?;
     let frame = WindowFrame::new(Some(true));
-    let number = sum(Expr::Column(Column::from_name("__begins")))
+    let over_rows = |f: Arc<AggregateUDF>, arg: Expr| Expr::from(WindowFunction::new(f, vec![arg]));
+    let number = over_rows(sum_udaf(), Expr::Column(Column::from_name("__begins")))
         .partition_by(keys.to_vec())
         .order_by(order.clone())
         .window_frame(frame)
@@ -228,7 +231,8 @@ fn sessions(node: &WindowTvf, gap: i64, keys: &[Expr]) -> Result<LogicalPlan> {
     let mut by = keys.to_vec();
     by.push(Expr::Column(Column::from_name("__session")));
     let whole = |e: Expr| e.partition_by(by.clone()).window_frame(WindowFrame::new(None)).build();
-    let (first, last) = (whole(min(time.clone()))?, whole(max(time))?);
+    let first = whole(over_rows(min_udaf(), time.clone()))?;
+    let last = whole(over_rows(max_udaf(), time))?;
     let builder = builder.window([first.clone(), last.clone()])?;
     let bound = |e: Expr, to: DataType| cast(cast(e, bound_type()), to);
     let end = name(&last) + lit(gap);
