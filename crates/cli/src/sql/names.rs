@@ -1,6 +1,6 @@
 //! The names a session knows, for completion.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use headwater_sql::connectors::{CONNECTORS, OptionKind, options};
 use headwater_sql::session::settings::{SETTINGS, SettingKind};
 use headwater_sql::session::{Outcome, Session};

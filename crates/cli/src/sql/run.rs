@@ -12,7 +12,7 @@ use headwater::cli::foreground::Foreground;
 use headwater::cli::{balance, terminal};
 use headwater::{Error, Exit, Result};
 use headwater_checkpoint::{Location, inspect};
-use headwater_sql::error::{Location, Span, SqlError};
+use headwater_sql::error::{Location as Place, Span, SqlError};
 use headwater_sql::session::settings::JOB_NAME;
 use headwater_sql::session::{Job, Outcome, Session, SessionOptions};
 use headwater_sql::syntax::{Parsed, Statement, parse};
@@ -133,7 +133,7 @@ fn no_query(text: &str, at: usize) -> SqlError {
     let before = text.get(..at).unwrap_or_default();
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u64 + 1;
     let line = before.matches('\n').count() as u64 + 1;
-    let place = Span::new(Location::new(line, column), Location::new(line, column + 6));
+    let place = Span::new(Place::new(line, column), Place::new(line, column + 6));
     SqlError::unsupported("a SELECT by itself in `headwater run`")
         .at(place)
         .help("its rows have nowhere to go: INSERT INTO table SELECT …")
