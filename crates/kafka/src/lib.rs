@@ -41,6 +41,7 @@ mod failure;
 mod options;
 mod producer;
 mod topics;
+mod transactions;
 
 pub use cluster::{Cluster, cluster};
 pub use message::{Headers, KafkaRecord, Timestamp};

@@ -1,4 +1,4 @@
-//! The producer: sends without waiting, remembers the first failure, and runs transactions.
+//! The producer: sends without waiting, remembers the first failure, and commits.
 //!
 //! A thread serves its events all along: without that a commit waits for reports that nobody
 //! fetches. Only failures are reported; that all is sent is seen from the count of records in
@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use headwater_checkpoint::crash_point;
-use headwater_core::{Epoch, Error, Result, Wake};
+use headwater_core::{Error, Result};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -20,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Witness, failure, transaction_failed};
 use crate::message::Headers;
-use crate::sink::figures::TransactionFigures;
 
 /// How long a flush or a transactional call may take before its outcome counts as unknown.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -191,7 +189,7 @@ impl Producer {
         self.raw.init_transactions(PATIENCE).map_err(|e| failure("start transactions", &e))
     }
 
-    fn begin(&self) -> Result<()> {
+    pub(crate) fn begin(&self) -> Result<()> {
         self.raw.begin_transaction().map_err(|e| failure("begin a transaction", &e))
     }
 
@@ -200,7 +198,7 @@ impl Producer {
     /// The client sends such a request again when a connection breaks or an answer is late. The
     /// first may then reach the broker after the second, and end the next transaction: clients
     /// that do not raise the epoch with each transaction (KIP-890) are open to that.
-    fn commit(&self) -> Result<bool> {
+    pub(crate) fn commit(&self) -> Result<bool> {
         let losses = || self.reports.losses.load(Ordering::Relaxed);
         let before = losses();
         self.raw
@@ -217,122 +215,4 @@ fn request_timeout(config: &ClientConfig) -> Duration {
     // What librdkafka takes for a transactional producer unless it is told.
     let timeout = millis("socket.timeout.ms").unwrap_or(of_transaction.saturating_sub(100));
     Duration::from_millis(timeout.max(900))
-}
-
-/// The transactions of a sink (or of all sinks of a job), one per epoch, in one attempt.
-///
-/// Writers send while their epoch is open; [`Transactions::commit`] runs when all of them have
-/// closed it, and then opens the next one.
-pub(crate) struct Transactions {
-    config: ClientConfig,
-    producer: Mutex<Arc<Producer>>,
-    /// The epoch whose transaction takes records; 0 while none does.
-    open: AtomicU64,
-    /// The first epoch that was opened; 0 before.
-    first: AtomicU64,
-    wakes: Mutex<Vec<Wake>>,
-    pub(crate) figures: TransactionFigures,
-}
-
-impl Transactions {
-    /// Starts a producer and fences older ones.
-    pub(crate) fn start(config: ClientConfig) -> Result<Self> {
-        let producer = Producer::new(config.clone())?;
-        crash_point("kafka.start.before-fence");
-        producer.init_transactions().map_err(|e| {
-            e.within(format!("transactional id {:?}", config.get("transactional.id").unwrap_or("")))
-        })?;
-        crash_point("kafka.start.after-fence");
-        Ok(Transactions {
-            config,
-            producer: Mutex::new(Arc::new(producer)),
-            open: AtomicU64::new(0),
-            first: AtomicU64::new(0),
-            wakes: Mutex::new(Vec::new()),
-            figures: TransactionFigures::default(),
-        })
-    }
-
-    /// Has this woken when the next epoch is opened.
-    pub(crate) fn wake_with(&self, wake: Wake) {
-        self.wakes.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
-    }
-
-    /// The epoch that a writer's first records belong to; none before it is opened.
-    pub(crate) fn first_epoch(&self) -> Option<Epoch> {
-        let first = self.first.load(Ordering::Acquire);
-        (first > 0).then_some(Epoch(first))
-    }
-
-    /// The producer, if the epoch's transaction takes records.
-    pub(crate) fn producer_in(&self, epoch: Epoch) -> Option<Arc<Producer>> {
-        (self.open.load(Ordering::Acquire) == epoch.0).then(|| self.producer())
-    }
-
-    pub(crate) fn producer(&self) -> Arc<Producer> {
-        Arc::clone(&self.producer.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Opens the transaction of an epoch.
-    pub(crate) fn open(&self, epoch: Epoch) -> Result<()> {
-        self.producer().begin()?;
-        self.skip_to(epoch);
-        Ok(())
-    }
-
-    /// Goes on in the same, empty transaction in the next epoch.
-    pub(crate) fn skip(&self, epoch: Epoch) {
-        self.skip_to(epoch.next());
-    }
-
-    fn skip_to(&self, epoch: Epoch) {
-        let _ = self.first.compare_exchange(0, epoch.0, Ordering::AcqRel, Ordering::Relaxed);
-        self.open.store(epoch.0, Ordering::Release);
-        for wake in self.wakes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            wake.wake();
-        }
-    }
-
-    /// Commits the open transaction and opens that of the next epoch.
-    pub(crate) fn commit(&self, epoch: Epoch) -> Result<()> {
-        self.open.store(0, Ordering::Release);
-        let (producer, began) = (self.producer(), Instant::now());
-        let ended = producer.wait_sent().and_then(|()| self.end(&producer));
-        match ended {
-            Ok(()) => self.figures.committed(began.elapsed()),
-            Err(error) => {
-                self.figures.unknown();
-                return Err(error);
-            }
-        }
-        self.open(epoch.next())
-    }
-
-    /// Commits; when this returns, nothing that is still on its way can end a later transaction.
-    fn end(&self, producer: &Producer) -> Result<()> {
-        match producer.commit()? {
-            true => Ok(()),
-            // A new epoch of the producer: the broker refuses what is of the old one.
-            false => self.replace(),
-        }
-    }
-
-    /// Sends and commits what writers have no part in, between two open epochs.
-    pub(crate) fn alone(&self, send: impl FnOnce(&Producer) -> Result<()>) -> Result<()> {
-        let producer = self.producer();
-        producer.begin()?;
-        send(&producer)?;
-        producer.wait_sent()?;
-        self.end(&producer)
-    }
-
-    /// Drops the producer, of whom something may still be on its way, and starts another one: when
-    /// this returns its transaction has ended, one way or the other.
-    pub(crate) fn replace(&self) -> Result<()> {
-        self.open.store(0, Ordering::Release);
-        let producer = Producer::new(self.config.clone())?;
-        producer.init_transactions()?;
-        *self.producer.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(producer);
-        Ok(())
-    }
 }

@@ -24,9 +24,10 @@ use rdkafka::ClientConfig;
 use crate::cluster::Cluster;
 use crate::message::{Headers, KafkaRecord};
 use crate::options::Scope;
-use crate::producer::{Producer, Transactions};
+use crate::producer::Producer;
 use crate::topics::{self, NewTopic};
 use crate::transaction_log::KafkaTransactionLog;
+use crate::transactions::{Succession, Transactions};
 
 use self::encode::{Encode, Optional, Parts, Records, Values};
 use self::figures::EndToEnd;
@@ -267,7 +268,7 @@ impl<T: Record> Sink for KafkaSink<T> {
 
     fn begin_attempt(&self, cx: &AttemptContext) -> Result<()> {
         let Settings { cluster, options, guarantee, .. } = &self.settings;
-        let mut config = producer_config(cluster, options);
+        let config = producer_config(cluster, options);
         self.encode.set_job(&cx.job);
         let mut slot = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
         // The last attempt's producer ends first, lest it be fenced noisily.
@@ -282,10 +283,9 @@ impl<T: Record> Sink for KafkaSink<T> {
             }
             (Guarantee::ExactlyOnce, None) => {
                 let control = topics::name(&[&cx.job, &cx.sink, "epochs"]);
-                config.set("transactional.id", &control);
                 topics::create(cluster, &NewTopic::control(&control))?;
-                let transactions = Arc::new(Transactions::start(config)?);
-                Attempt::Marker { transactions, control }
+                let transactions = Transactions::start(config, &control, Succession::AfterTheEnd)?;
+                Attempt::Marker { transactions: Arc::new(transactions), control }
             }
         });
         Ok(())

@@ -21,8 +21,9 @@ use rdkafka::{ClientConfig, Message};
 
 use crate::cluster::Cluster;
 use crate::control_log::ControlReader;
-use crate::producer::{Outgoing, Transactions};
+use crate::producer::{Outgoing, Producer};
 use crate::topics::{self, NewTopic};
+use crate::transactions::{Succession, Transactions};
 
 const EPOCH_KEY: &[u8] = b"e";
 const ENTRY_TAG: u8 = b's';
@@ -37,22 +38,47 @@ pub(crate) struct KafkaTransactionLog {
 }
 
 impl KafkaTransactionLog {
-    pub(crate) fn start(cluster: Cluster, mut config: ClientConfig, job: &str) -> Result<Self> {
+    pub(crate) fn start(cluster: Cluster, config: ClientConfig, job: &str) -> Result<Self> {
         let topic = topics::name(&[job, "changelog"]);
         topics::create(&cluster, &NewTopic::control(&topic))?;
-        config.set("transactional.id", &topic);
-        let transactions = Arc::new(Transactions::start(config)?);
+        let transactions = Transactions::start(config, &topic, Succession::Overlapping)?;
+        let transactions = Arc::new(transactions);
         let reader = ControlReader::open(&cluster, &topic)?;
         let out = Outgoing { partition: 0, ..Outgoing::default() };
         Ok(KafkaTransactionLog { topic, cluster, transactions, reader, out })
     }
 
-    fn send(&mut self, key: impl FnOnce(&mut Vec<u8>), value: Option<&[u8]>) -> Result<()> {
+    /// Sends the changes of state and the epoch's record.
+    fn send(&mut self, producer: &Producer, changes: &[StateBlock], record: &[u8]) -> Result<()> {
+        for block in changes {
+            let mut place = Vec::new();
+            push_text(&block.operator, &mut place);
+            push_text(&block.state, &mut place);
+            place.extend(block.key_group.0.to_be_bytes());
+            for entry in BlockReader::new(&block.bytes) {
+                let (key, value) = entry?;
+                let fill = |out: &mut Vec<u8>| {
+                    out.push(ENTRY_TAG);
+                    out.extend_from_slice(&place);
+                    out.extend_from_slice(key);
+                };
+                self.send_one(producer, fill, value)?;
+            }
+        }
+        self.send_one(producer, |out| out.extend_from_slice(EPOCH_KEY), Some(record))
+    }
+
+    fn send_one(
+        &mut self,
+        producer: &Producer,
+        key: impl FnOnce(&mut Vec<u8>),
+        value: Option<&[u8]>,
+    ) -> Result<()> {
         let buffer = self.out.key.get_or_insert_default();
         buffer.clear();
         key(buffer);
         self.out.value = value.map(<[u8]>::to_vec);
-        self.transactions.producer().send_waiting(&self.topic, &self.out)
+        producer.send_waiting(&self.topic, &self.out)
     }
 }
 
@@ -118,25 +144,13 @@ impl TransactionLog for KafkaTransactionLog {
     }
 
     fn commit(&mut self, epoch: Epoch, changes: &[StateBlock], record: &[u8]) -> Result<()> {
+        let transactions = Arc::clone(&self.transactions);
         crash_point("kafka.transaction.before-changes");
-        for block in changes {
-            let mut place = Vec::new();
-            push_text(&block.operator, &mut place);
-            push_text(&block.state, &mut place);
-            place.extend(block.key_group.0.to_be_bytes());
-            for entry in BlockReader::new(&block.bytes) {
-                let (key, value) = entry?;
-                let fill = |out: &mut Vec<u8>| {
-                    out.push(ENTRY_TAG);
-                    out.extend_from_slice(&place);
-                    out.extend_from_slice(key);
-                };
-                self.send(fill, value)?;
-            }
-        }
-        self.send(|out| out.extend_from_slice(EPOCH_KEY), Some(record))?;
-        crash_point("kafka.transaction.before-commit");
-        self.transactions.commit(epoch)?;
+        transactions.commit(epoch, |producer| {
+            self.send(producer, changes, record)?;
+            crash_point("kafka.transaction.before-commit");
+            Ok(())
+        })?;
         crash_point("kafka.transaction.after-commit");
         Ok(())
     }

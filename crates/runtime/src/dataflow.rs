@@ -58,7 +58,7 @@ pub(crate) fn build(blueprint: &Blueprint, worker: &mut Worker) -> Result<()> {
     let is_source = |n: &&headwater_topology::Node| matches!(n.kind, NodeKind::Source { .. });
     let sources = blueprint.topology.nodes.iter().filter(is_source).count();
     let groups = blueprint.groups.len();
-    let (reports, buffers) = (blueprint.reports.clone(), Arc::clone(&blueprint.shared.buffers));
+    let (reports, buffers) = (blueprint.reports.clone(), blueprint.shared.buffers.clone());
     let gatherer = Gatherer::new(index, groups, sources, reports, buffers);
     let mut states = Vec::with_capacity(groups);
     for at in 0..groups {

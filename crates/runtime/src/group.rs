@@ -50,7 +50,8 @@ pub(crate) struct Shared {
     pub(crate) idle_board: IdleBoard,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Instant,
-    pub(crate) buffers: Arc<Buffers>,
+    /// For the pieces of large parts; none where a part is built as a whole.
+    pub(crate) buffers: Option<Arc<Buffers>>,
 }
 
 /// State of one group on one worker.

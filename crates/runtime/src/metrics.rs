@@ -1,5 +1,6 @@
 //! What a running job tells about itself.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -154,6 +155,16 @@ impl Registry {
         *self.counters.write().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
         *self.in_flight.lock().unwrap_or_else(PoisonError::into_inner) = in_flight;
         fresh
+    }
+
+    /// Shows totals that a checkpoint kept, of a job that does not run again.
+    pub(crate) fn show(&self, totals: &HashMap<String, OperatorTotals>) {
+        let counters = self.reset(Arc::new(|| 0));
+        for (at, step) in self.steps.iter().enumerate() {
+            if let (Some(of_step), Some(first)) = (totals.get(&step.name), counters.first()) {
+                first[at].restore(of_step);
+            }
+        }
     }
 
     pub(crate) fn snapshot(&self) -> MetricsSnapshot {

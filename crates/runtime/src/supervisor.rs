@@ -219,7 +219,8 @@ impl Supervisor {
         let _ = self.begun.try_send(());
         let manifest = restored.manifest.as_ref();
         let epoch = manifest.map_or(Epoch::NONE, |m| m.epoch);
-        if manifest.is_some_and(|m| m.finished) {
+        if let Some(manifest) = manifest.filter(|m| m.finished) {
+            self.registry.show(&totals_from_counters(manifest));
             tracing::info!("the job had finished before; nothing is left to do");
             return Ok(Outcome::Finished { epoch });
         }
@@ -232,7 +233,11 @@ impl Supervisor {
             idle_board: IdleBoard::new(&self.topology, &published, self.config.workers),
             clock: Arc::clone(&self.clock),
             started: Instant::now(),
-            buffers: Arc::new(Buffers::start()?),
+            // What goes into a transaction is built in memory as it is.
+            buffers: match &ledger {
+                Ledger::Checkpoints(_) => Some(Arc::new(Buffers::start()?)),
+                Ledger::Transactions(_) => None,
+            },
         });
         let (reports_in, reports) = crossbeam_channel::unbounded();
         let in_flight = {
@@ -362,7 +367,7 @@ impl Supervisor {
             Ledger::Checkpoints(log) => Some(log.segments().clone()),
             Ledger::Transactions(_) => None,
         };
-        let uploads = Uploads::start(store, Arc::clone(&shared.buffers))?;
+        let uploads = Uploads::start(store, shared.buffers.clone())?;
         let sources = self.topology.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Source { source, .. } => Some((node.name.clone(), Arc::clone(source))),
             _ => None,

@@ -53,13 +53,16 @@ pub(crate) struct Uploads {
     /// Uploads that ended on their threads, for [`Uploads::ended`].
     pub(crate) receiver: Receiver<Uploaded>,
     waiting: VecDeque<(Instant, Upload)>,
-    buffers: Arc<Buffers>,
+    buffers: Option<Arc<Buffers>>,
     /// Bytes made durable since they were last asked for.
     bytes: u64,
 }
 
 impl Uploads {
-    pub(crate) fn start(store: Option<SegmentStore>, buffers: Arc<Buffers>) -> Result<Self> {
+    pub(crate) fn start(
+        store: Option<SegmentStore>,
+        buffers: Option<Arc<Buffers>>,
+    ) -> Result<Self> {
         let waiting = VecDeque::new();
         let (large, to_do) = unbounded::<Upload>();
         let (sender, receiver) = unbounded();
@@ -115,8 +118,9 @@ impl Uploads {
         match outcome {
             Ok(segment) => {
                 self.bytes += segment.bytes;
-                for piece in upload.pieces.into_iter().filter(Bytes::is_unique) {
-                    self.buffers.give_back(piece.into());
+                if let Some(buffers) = &self.buffers {
+                    let pieces = upload.pieces.into_iter().filter(Bytes::is_unique);
+                    pieces.for_each(|piece| buffers.give_back(piece.into()));
                 }
                 let (segment, snapshots) = (Some(segment), upload.snapshots);
                 let part = DurablePart { segment, bytes: Vec::new(), snapshots };

@@ -42,7 +42,7 @@ struct Inner {
     groups: usize,
     sources_left: usize,
     reports: Sender<Report>,
-    buffers: Arc<Buffers>,
+    buffers: Option<Arc<Buffers>>,
     gathering: Option<Gathering>,
 }
 
@@ -57,7 +57,7 @@ impl Gatherer {
         groups: usize,
         sources: usize,
         reports: Sender<Report>,
-        buffers: Arc<Buffers>,
+        buffers: Option<Arc<Buffers>>,
     ) -> Self {
         let sources_left = sources;
         let inner = Inner { worker, groups, sources_left, reports, buffers, gathering: None };
@@ -91,7 +91,9 @@ impl Gatherer {
     /// Whether a group can encode more now; if not, soon.
     pub(crate) fn has_room(&self) -> bool {
         let mut inner = self.0.borrow_mut();
-        let Inner { gathering: Some(Gathering { part, .. }), buffers, .. } = &mut *inner else {
+        let Inner { gathering: Some(Gathering { part, .. }), buffers: Some(buffers), .. } =
+            &mut *inner
+        else {
             return true;
         };
         let full = if part.pieces.is_empty() { FIRST_PIECE_BYTES } else { PIECE_BYTES };

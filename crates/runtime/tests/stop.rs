@@ -335,3 +335,15 @@ fn a_job_can_be_stopped_while_it_waits_to_restart() {
     assert_eq!(handle.wait().unwrap(), Outcome::Stopped { epoch: last });
     assert!(sorted::<u64>(&dir.path().join("n")) == (0..N / 2).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_job_that_had_finished_still_tells_what_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let gates = Gates::at(&[]);
+    finish(begin(dir.path(), &gates, 2));
+    let mut again = begin(dir.path(), &gates, 2);
+    again.wait().unwrap();
+    let read = again.metrics().operator("numbers").unwrap().totals.records_in;
+    assert_eq!(read, N);
+    assert_visible(dir.path(), &numbers(N), &windows(N, u64::MAX));
+}

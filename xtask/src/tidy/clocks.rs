@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("crates/kafka/src/source/access.rs", "how long a broker is waited for"),
     ("crates/kafka/src/control_log.rs", "how long a broker is waited for"),
     ("crates/kafka/src/producer.rs", "how long a broker is waited for"),
+    ("crates/kafka/src/transactions.rs", "how long a commit takes, for metrics only"),
     ("crates/kafka/src/source/client.rs", "when partitions are looked for and offsets reported"),
     ("crates/kafka/src/source/lag.rs", "age of the last record read, for metrics only"),
     ("crates/kafka/src/sink/figures.rs", "age of acknowledged records, for metrics only"),

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Settings;
 use crate::control_log::last_value;
-use crate::producer::{Outgoing, Producer, Transactions};
+use crate::producer::{Outgoing, Producer};
+use crate::transactions::Transactions;
 
 /// The key of the marker record in the sink's control topic.
 const KEY: &[u8] = b"epoch";
@@ -122,9 +123,11 @@ impl Committer for MarkerCommitter {
     fn commit(&mut self, epoch: Epoch, committables: &[Committable]) -> Result<()> {
         // Empty epochs write a marker too: it must never lag behind the checkpoint for long.
         crash_point("kafka.commit.before-marker");
-        let sent = self.send_marker(&self.transactions.producer(), epoch);
-        crash_point("kafka.commit.before-commit");
-        let committed = sent.and_then(|()| self.transactions.commit(epoch));
+        let committed = self.transactions.commit(epoch, |producer| {
+            self.send_marker(producer, epoch)?;
+            crash_point("kafka.commit.before-commit");
+            Ok(())
+        });
         crash_point("kafka.commit.after-commit");
         let Err(error) = committed else { return Ok(()) };
         tracing::warn!("the outcome of epoch {epoch} is not known, asking: {}", error.report());

@@ -8,7 +8,8 @@ use headwater_formats::Readiness;
 
 use super::encode::Encode;
 use super::figures::{EndToEnd, Span};
-use crate::producer::{Outgoing, Producer, Transactions};
+use crate::producer::{Outgoing, Producer};
+use crate::transactions::Transactions;
 
 /// Encodes records, and sets aside those that cannot be.
 pub(super) struct Encoder<T> {

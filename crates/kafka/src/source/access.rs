@@ -1,11 +1,12 @@
 //! Whether the user may read: asked before the job starts, as else it would end soon after.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use headwater_core::Result;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::Settings;
 use crate::failure::{Witness, failure};
@@ -14,7 +15,7 @@ use crate::options::Scope;
 /// How long each of the two is waited for in turn.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks for the group's offsets, and reads the end of a partition of each topic.
+/// Asks for the group's offsets, and reads at the end of a partition of each topic.
 pub(super) fn check(settings: &Settings, topics: &[String]) -> Result<()> {
     use RDKafkaErrorCode as C;
     let mut config = settings.cluster.config(Scope::Source, &settings.options);
@@ -35,9 +36,17 @@ pub(super) fn check(settings: &Settings, topics: &[String]) -> Result<()> {
     consumer.assign(&list).map_err(|e| failure(&read, &e))?;
     let until = Instant::now() + settings.cluster.timeout();
     let mut left = topics.len();
+    let mut readable = HashSet::new();
     // What is slow to answer here is waited for by the job.
     while Instant::now() < until {
         match consumer.poll(PAUSE) {
+            // A topic that is written all the time may never be at its end.
+            Some(Ok(message)) if readable.insert(message.topic().to_owned()) => {
+                left = left.saturating_sub(1);
+                let mut one = TopicPartitionList::new();
+                one.add_partition(message.topic(), message.partition());
+                consumer.pause(&one).map_err(|e| failure(&read, &e))?;
+            }
             Some(Ok(_)) => {}
             Some(Err(KafkaError::PartitionEOF(_))) => left = left.saturating_sub(1),
             Some(Err(e)) => match e.rdkafka_error_code() {

@@ -96,8 +96,10 @@ pub fn delete_records(bootstrap: &str, topic: &str, partition: i32, before: i64)
 
 /// Deletes a topic and waits until it is gone.
 pub fn delete_topic(broker: &Admin, topic: &str) {
-    let deleted = admin(broker.bootstrap()).delete_topics(&[topic], &AdminOptions::new());
-    block_on(deleted).unwrap().pop().unwrap().unwrap();
+    // An answer comes only while its client lives.
+    let admin = admin(broker.bootstrap());
+    let deleted = block_on(admin.delete_topics(&[topic], &AdminOptions::new()));
+    deleted.unwrap().pop().unwrap().unwrap();
     wait_until("the topic is gone", || !broker.has_topic(topic).unwrap());
 }
 
