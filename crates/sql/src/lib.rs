@@ -11,6 +11,7 @@ pub mod error;
 pub mod formats;
 pub mod functions;
 pub mod keys;
+pub mod nexmark;
 pub mod operators;
 pub mod planner;
 pub mod rows;

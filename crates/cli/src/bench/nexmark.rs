@@ -1,4 +1,4 @@
-//! `headwater bench nexmark`: the queries of the Nexmark suite on the typed API.
+//! `headwater bench nexmark`: the queries of the Nexmark suite on the typed API, or in SQL.
 //!
 //! The load is the generator of `headwater-connect` inside the job: as many splits as workers,
 //! event time at 100,000 events a second, watermarks 4 s behind. Each query is a function from the
@@ -28,6 +28,7 @@ mod q5;
 mod q7;
 mod q8;
 mod q9;
+mod sql;
 mod winning_bid;
 
 use std::process::{Command, Stdio};
@@ -53,6 +54,9 @@ pub(super) struct NexmarkArgs {
     /// The query, or "all": each in a process of its own
     #[arg(long, value_enum, default_value_t = Query::All)]
     query: Query,
+    /// Run the published SQL text of the query instead of the one on the typed API
+    #[arg(long)]
+    sql: bool,
     /// How many events are generated [default: depends on the query, 3 to 20 million]
     #[arg(long, value_name = "N")]
     events: Option<u64>,
@@ -81,10 +85,14 @@ enum Query {
     Q8,
     /// Winning bids
     Q9,
+    /// Log bids to files; with --sql only
+    Q10,
     /// Sessions of bidders
     Q11,
     /// Bids per bidder by processing time
     Q12,
+    /// Calculations on some bids; with --sql only
+    Q14,
     /// Statistics of bids per day
     Q15,
     /// Statistics of bids per channel and day
@@ -97,6 +105,10 @@ enum Query {
     Q19,
     /// Bids with their auctions, of one category
     Q20,
+    /// Channel of each bid by its address; with --sql only
+    Q21,
+    /// Folders of each bid's address; with --sql only
+    Q22,
     /// All of these
     All,
 }
@@ -110,16 +122,23 @@ impl Query {
     fn default_events(self) -> u64 {
         let millions = match self {
             Query::Q0 | Query::Q1 | Query::Q2 => 20,
-            Query::Q3 | Query::Q12 => 10,
+            Query::Q3 | Query::Q10 | Query::Q12 => 10,
+            Query::Q14 | Query::Q22 => 15,
             Query::Q4 | Query::Q15 | Query::Q18 => 5,
             Query::Q5 | Query::Q11 | Query::Q20 => 6,
             Query::Q7 | Query::Q9 | Query::Q19 => 4,
-            Query::Q8 => 12,
+            Query::Q8 | Query::Q21 => 12,
             Query::Q16 => 3,
             Query::Q17 => 8,
             Query::All => 0,
         };
         millions * 1_000_000
+    }
+
+    /// Whether there is a form of it to run: on the typed API, or in SQL.
+    fn is_here(self, sql: bool) -> bool {
+        let sql_only = matches!(self, Query::Q10 | Query::Q14 | Query::Q21 | Query::Q22);
+        if sql { sql::has(&self.name()) } else { !sql_only && self != Query::All }
     }
 
     /// Adds the query and its sink to the job that `events` is of.
@@ -142,7 +161,7 @@ impl Query {
             Query::Q18 => q18::q18(events).sink("rows", watch.sink()),
             Query::Q19 => q19::q19(events).sink("rows", watch.sink()),
             Query::Q20 => q20::q20(events).sink("rows", watch.sink()),
-            Query::All => {}
+            Query::Q10 | Query::Q14 | Query::Q21 | Query::Q22 | Query::All => {}
         }
     }
 }
@@ -162,9 +181,17 @@ pub(super) fn run(args: &NexmarkArgs) -> Result<()> {
 
 /// One query in this process.
 fn one(query: Query, args: &NexmarkArgs) -> Result<Figures> {
+    if !query.is_here(args.sql) {
+        let (which, other) = if args.sql { ("SQL", "leave out") } else { ("typed", "add") };
+        let error = Error::user(format!("there is no {which} form of {}", query.name()));
+        return Err(error.hint(format!("{other} --sql")));
+    }
     let count = args.events.unwrap_or_else(|| query.default_events());
     let interval = args.run.interval(CHECKPOINT_INTERVAL);
     let (config, _directory) = args.run.config(interval)?;
+    if args.sql {
+        return sql::run(&query.name(), count, config);
+    }
     let (watch, mut job) = (Stopwatch::default(), Job::new(format!("nexmark {}", query.name())));
     let source = nexmark(NexmarkConfig::default()).events(count).splits(config.workers);
     query.add(&events(&mut job, watch.source(source)), &watch);
@@ -188,7 +215,7 @@ fn events(job: &mut Job, source: impl Source<Record = Event>) -> Stream<Event> {
 /// All queries, each in a child process, so that memory and CPU time are its own.
 fn all(args: &NexmarkArgs) -> Result<Vec<Figures>> {
     let mut runs = Vec::new();
-    for query in Query::value_variants().iter().filter(|q| **q != Query::All) {
+    for query in Query::value_variants().iter().filter(|q| q.is_here(args.sql)) {
         let line = child(*query, args)?;
         if args.run.output == Output::Json {
             println!("{line}");
@@ -222,6 +249,9 @@ fn child(query: Query, args: &NexmarkArgs) -> Result<String> {
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
     command.args(["bench", "nexmark", "--output", "json", "--query", &query.name()]);
+    if args.sql {
+        command.arg("--sql");
+    }
     command.args(["--workers", &args.run.workers().to_string()]);
     if let Some(events) = args.events {
         command.args(["--events", &events.to_string()]);

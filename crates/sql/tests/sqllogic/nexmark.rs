@@ -1,38 +1,14 @@
 //! The published Nexmark texts, in both modes on a small number of events.
-//!
-//! The files in `tests/nexmark` are those of the benchmark's own repository, unchanged; its
-//! variables are filled in here, and options of tables changed: one split, so that rows that rank
-//! alike have one order; and files are marked with the checkpoint that makes them visible.
 
 use std::path::Path;
 
+use headwater_sql::nexmark::{self, Variables};
 use headwater_sql::session::{Outcome, Session, collect};
 
 use super::runner::{rows, session};
 
-const EVENTS: &str = "2000";
-
-fn text(name: &str, dir: &Path) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nexmark").join(name);
-    let text = std::fs::read_to_string(path).unwrap();
-    let values = [
-        ("TPS", "10000"),
-        ("EVENTS_NUM", EVENTS),
-        ("PERSON_PROPORTION", "1"),
-        ("AUCTION_PROPORTION", "3"),
-        ("BID_PROPORTION", "46"),
-        ("NEXMARK_TABLE", "datagen"),
-        ("NEXMARK_DIR", &dir.display().to_string()),
-        ("SUBMIT_TIME", "now"),
-    ];
-    let fill =
-        |text: String, (name, value): (&str, &str)| text.replace(&format!("${{{name}}}"), value);
-    let text = values.into_iter().fold(text, fill);
-    let text = text.replace("'connector' = 'nexmark'", "'connector' = 'nexmark', 'scan.splits' = '1'");
-    let not_ours =
-        ["sink.partition-commit.trigger", "sink.partition-commit.delay", "partition.time-extractor"];
-    let lines = text.lines().filter(|line| !not_ours.iter().any(|option| line.contains(option)));
-    lines.collect::<Vec<_>>().join("\n")
+fn variables(dir: &Path) -> Variables {
+    Variables { events: 2000, rate: 10_000, splits: 1, folder: dir.display().to_string() }
 }
 
 fn run(session: &mut Session, text: &str) -> Vec<String> {
@@ -60,12 +36,11 @@ fn run(session: &mut Session, text: &str) -> Vec<String> {
 /// SELECT's answers.
 fn both(query: &str) -> [Vec<String>; 2] {
     let dir = tempfile::tempdir().unwrap();
-    let text_of = |name: &str| text(name, dir.path());
-    let query_text = text_of(&format!("{query}.sql"));
+    let variables = variables(dir.path());
+    let query_text = nexmark::query(query, &variables).unwrap();
     ["streaming", "batch"].map(|mode| {
         let mut session = session(2);
-        run(&mut session, &text_of("ddl_gen.sql"));
-        run(&mut session, &text_of("ddl_views.sql"));
+        run(&mut session, &nexmark::tables(&variables));
         session.settings_mut().set("execution.runtime-mode", mode).unwrap();
         run(&mut session, &query_text);
         let insert = query_text.find("INSERT INTO").unwrap();
