@@ -67,7 +67,12 @@ impl SplitBoard {
                 since => Some(ProcessingTime(since)),
             };
             let watermark = EventTime(entry.0.watermark.load(Relaxed));
-            Some(SplitStanding { table: table.clone(), split: split.clone(), watermark, quiet_since })
+            Some(SplitStanding {
+                table: table.clone(),
+                split: split.clone(),
+                watermark,
+                quiet_since,
+            })
         });
         standing.min_by_key(|s| (s.watermark, s.quiet_since.is_none(), s.quiet_since))
     }

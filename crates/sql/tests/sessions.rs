@@ -12,7 +12,8 @@ fn options() -> SessionOptions {
     SessionOptions { config, ..SessionOptions::default() }
 }
 
-const EVENTS: &str = "CREATE TABLE events (id BIGINT, k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH (
+const EVENTS: &str =
+    "CREATE TABLE events (id BIGINT, k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH (
   'connector' = 'datagen', 'rows-per-second' = '2000', 'fields.k.min' = '1', 'fields.k.max' = '5')";
 
 fn job(session: &mut Session, text: &str) -> Job {
@@ -100,7 +101,9 @@ fn a_job_goes_on_from_its_checkpoint_and_a_changed_one_says_what_it_would_lose()
     let text = "INSERT INTO hole SELECT k, COUNT(*) FROM events WHERE k > 1 GROUP BY k";
     let mut first = job(&mut session, text);
     assert_eq!(first.evolution, None);
-    wait_until("rows", || first.handle.metrics().operators.iter().any(|o| o.totals.records_out > 0));
+    wait_until("rows", || {
+        first.handle.metrics().operators.iter().any(|o| o.totals.records_out > 0)
+    });
     first.handle.stop(StopMode::Checkpoint);
     first.wait().unwrap();
 

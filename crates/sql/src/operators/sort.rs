@@ -53,10 +53,9 @@ impl SortByTime {
             sort: SortCodec::new(&schema, by)?,
             waiting: Table::new("waiting", init.key_groups),
             arrived: 0,
-            owns_all: init.key_groups.contains(KeyGroup::of(
-                RowKey::default().hash(),
-                init.key_groups.max_parallelism,
-            )),
+            owns_all: init
+                .key_groups
+                .contains(KeyGroup::of(RowKey::default().hash(), init.key_groups.max_parallelism)),
             progress: Progress::new(init.key_groups),
             schema,
             rowtime,

@@ -66,7 +66,7 @@ macro_rules! queries {
 }
 
 queries! {
-    q0 1840 q1 1840 q2 0 q10 1840 q11 0 q14 0 q15 0 q16 0 q17 0 q18 0 q19 0 q21 0 q22 1840
+    q0 1840 q1 1840 q2 3 q10 1840 q11 49 q14 546 q15 1 q16 885 q17 119 q18 382 q19 737 q21 1746 q22 1840
 }
 
 /// Its windows are of processing time: what can be compared is how many bids each bidder made.

@@ -59,12 +59,17 @@ fn every_mode_shows_every_type() {
         {"id":-1,"name":null,"price":null,"ratio":null,"at":null,"seen":null,"day":null,"ok":null,"tags":null,"raw":null}
     "#]],
     );
-    check(Mode::Csv, expect![[r#"
+    check(
+        Mode::Csv,
+        expect![[r#"
         id,name,price,ratio,at,seen,day,ok,tags,raw
         7,"a,""b""[2J",123.45,0.5,2023-11-14 22:13:20.250,2023-11-14 22:13:20Z,2022-01-08,true,"[1, NULL]",01ff
         -1,,,NaN,,,,,,
-    "#]]);
-    check(Mode::Vertical, expect![[r#"
+    "#]],
+    );
+    check(
+        Mode::Vertical,
+        expect![[r#"
         ─[ row 1 ]────────────────────
         id    │ 7
         name  │ a,"b"\u{1b}[2J
@@ -87,7 +92,8 @@ fn every_mode_shows_every_type() {
         ok    │ NULL
         tags  │ NULL
         raw   │ NULL
-    "#]]);
+    "#]],
+    );
     expect![[r#"
         ┌────┬────────────────┬────────┬───────┬─────────────────────────┬──────────────────────┬────────────┬──────┬───────────┬──────┐
         │ id ┆ name           ┆  price ┆ ratio ┆ at                      ┆ seen                 ┆ day        ┆ ok   ┆ tags      ┆ raw  │
