@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 mod checkpoint;
 mod demo;
+mod nexmark_model;
+mod nexmark_sql;
 #[cfg(unix)]
 mod shell;
 mod sql;
