@@ -42,6 +42,10 @@ impl Dialect for Hooked {
         c == '`'
     }
 
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         syntax::prefix(parser)
     }

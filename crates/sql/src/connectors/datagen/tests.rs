@@ -31,10 +31,10 @@ fn a_sequence_counts_and_ends_the_table() {
         ],
     );
     expect![[r#"
-        +I[5, -1.00, 4dc]
-        +I[6, 0.00, f15]
-        +I[7, 1.00, 53b]
-        +I[8, 2.00, 4a0]"#]]
+        +I[5, -1.00, dcd]
+        +I[6, 0.00, cae]
+        +I[7, 1.00, 411]
+        +I[8, 2.00, 24d]"#]]
     .assert_eq(&rows.join("\n"));
 }
 

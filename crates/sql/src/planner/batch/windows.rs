@@ -207,7 +207,7 @@ fn sessions(node: &WindowTvf, gap: i64, keys: &[Expr]) -> Result<LogicalPlan> {
     let over =
         |e: Expr, keys: &[Expr]| e.partition_by(keys.to_vec()).order_by(order.clone()).build();
     let mut exprs: Vec<Expr> = columns.iter().cloned().map(Expr::Column).collect();
-    let before = over(lag(time.clone(), None, None), keys)?;
+    let before = over(lag(time.clone(), Some(1), None), keys)?;
     let name = |e: &Expr| Expr::Column(Column::from_name(e.schema_name().to_string()));
     let builder = LogicalPlanBuilder::from(node.input.clone()).window([before.clone()])?;
     let pause = time.clone() - name(&before);
