@@ -24,7 +24,7 @@ const ARROWS: &[Arrow] = &[
     ),
     ("testkit", &["core", "state", "checkpoint", "connect", "operators", "topology", "api"], &[]),
     (
-        "headwater",
+        "sql",
         &[
             "core",
             "state",
@@ -38,9 +38,27 @@ const ARROWS: &[Arrow] = &[
             "api",
             "runtime",
         ],
+        &[],
+    ),
+    (
+        "headwater",
+        &[
+            "core",
+            "state",
+            "checkpoint",
+            "connect",
+            "files",
+            "formats",
+            "kafka",
+            "operators",
+            "topology",
+            "api",
+            "runtime",
+            "sql",
+        ],
         &["testkit"],
     ),
-    ("cli", &["headwater", "core", "checkpoint", "connect", "files"], &[]),
+    ("cli", &["headwater", "core", "checkpoint", "connect", "files", "sql"], &[]),
     (
         "chaos",
         &[

@@ -20,6 +20,7 @@ const FILES: &[(&str, &str)] = &[
     ("crates/kafka/src/source/client.rs", "when partitions are looked for and offsets reported"),
     ("crates/kafka/src/source/lag.rs", "age of the last record read, for metrics only"),
     ("crates/kafka/src/sink/figures.rs", "age of acknowledged records, for metrics only"),
+    ("crates/sql/src/syntax/tests/limits.rs", "how soon a text made to break parsers is refused"),
     ("crates/connect/src/conformance/sinks.rs", "how long a suite waits for a connector"),
     ("crates/connect/src/conformance/remote.rs", "how long a suite waits for a connector"),
 ];
