@@ -11,7 +11,7 @@ use headwater_topology::{Node, NodeKind, Topology, TopologyBuilder};
 use crate::stream::Stream;
 
 /// The graph that streams add their steps to.
-pub(crate) type Graph = Rc<RefCell<TopologyBuilder>>;
+pub type Graph = Rc<RefCell<TopologyBuilder>>;
 
 /// A job under construction: where streams start, and what holds for the whole job.
 ///
@@ -28,7 +28,7 @@ pub(crate) type Graph = Rc<RefCell<TopologyBuilder>>;
 /// # Ok::<(), headwater_core::Error>(())
 /// ```
 pub struct Job {
-    graph: Graph,
+    pub(crate) graph: Graph,
 }
 
 impl Job {

@@ -7,6 +7,7 @@
 
 pub mod job;
 pub mod keyed;
+pub mod raw;
 pub mod stream;
 pub mod windowed;
 

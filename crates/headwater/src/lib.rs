@@ -95,6 +95,8 @@ pub use headwater_runtime::{
     CheckpointConfig, CheckpointStats, Config, ExactlyOnceConfig, ExactlyOnceForm, JobHandle,
     MetricsSnapshot, OperatorSnapshotMetrics, Outcome, RestartStrategy, StopMode, start,
 };
+#[cfg(feature = "sql")]
+pub use headwater_sql as sql;
 pub use headwater_topology::{OperatorTotals, Topology};
 pub use run::RunJob;
 

@@ -10,12 +10,14 @@
 use std::io::Write;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use headwater_core::{BadRecordPolicy, ProcessingTime};
 use headwater_topology::erased::{AnySink, AnySource};
 
+use crate::bridge::from_stream::{self, StreamTable};
 use crate::catalog::Table;
 use crate::error::{SqlError, SqlResult, codes};
 use crate::formats;
@@ -61,6 +63,12 @@ pub struct ConnectorContext {
     pub now: ProcessingTime,
     /// Records that batch reading refused so far.
     pub refused: Arc<AtomicU64>,
+    /// The streams of the job that are tables.
+    pub(crate) streams: Arc<Vec<Arc<StreamTable>>>,
+    /// Windows give results before they are complete: this long after a change.
+    pub(crate) early: Option<Duration>,
+    /// A query says so itself: it is wrong where there is no window.
+    pub(crate) early_is_asked: bool,
 }
 
 /// An output that several writers share.
@@ -70,7 +78,23 @@ impl ConnectorContext {
     /// The context of a job with this many workers.
     pub fn new(parallelism: usize) -> Self {
         let now = ProcessingTime::default();
-        ConnectorContext { parallelism, out: None, now, refused: Arc::default() }
+        let (refused, streams) = (Arc::default(), Arc::default());
+        ConnectorContext {
+            parallelism,
+            out: None,
+            now,
+            refused,
+            streams,
+            early: None,
+            early_is_asked: false,
+        }
+    }
+
+    /// The stream that a table is, if it is one.
+    pub(crate) fn stream(&self, table: &Table) -> Option<&Arc<StreamTable>> {
+        let is_stream = table.option("connector") == Some(from_stream::CONNECTOR);
+        let number = table.option(from_stream::NUMBER).filter(|_| is_stream)?;
+        self.streams.get(number.parse::<usize>().ok()?)
     }
 }
 
@@ -274,6 +298,12 @@ pub fn provider(table: &Table, cx: &ConnectorContext) -> SqlResult<Option<Arc<dy
 
 fn of_table(table: &Table) -> SqlResult<&'static Connector> {
     let name = table.connector()?;
+    if name == from_stream::CONNECTOR {
+        let message = format!("table `{}` is a stream of a job in Rust", table.name);
+        return Err(table.value_error("connector", codes::NOT_A_SINK, message).help(
+            "it is read by queries of its job; a query's rows become a stream by to_stream()",
+        ));
+    }
     connector(name).map_err(|error| match table.option_spans.get("connector") {
         Some((_, span)) => error.at(*span),
         None => error,

@@ -5,6 +5,7 @@
 //!
 //! Reading order: [`syntax`] → [`catalog`] → [`planner`] → [`operators`] → [`session`].
 
+pub mod bridge;
 pub mod catalog;
 pub mod connectors;
 pub mod error;

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use datafusion::execution::session_state::SessionState;
 use headwater_runtime::Config;
 
+use crate::bridge::from_stream::StreamTable;
 use crate::catalog::Catalog;
 use crate::connectors::SharedOutput;
 use crate::error::{SqlError, SqlResult};
@@ -23,12 +24,14 @@ pub mod evolution;
 mod explain;
 pub mod fold;
 mod hints;
+pub mod in_job;
 pub mod live;
 pub mod outcome;
 mod run;
 pub mod settings;
 mod show;
 
+pub use in_job::{JobQuery, JobSession};
 pub use live::{LiveEvent, LiveQuery};
 pub use outcome::{Job, Outcome, RowSet};
 pub use run::collect;
@@ -58,6 +61,8 @@ pub struct Session {
     streaming: SessionState,
     batch: SessionState,
     runtime: tokio::runtime::Runtime,
+    /// The streams of a job that are tables.
+    streams: Arc<Vec<Arc<StreamTable>>>,
 }
 
 impl Session {
@@ -81,6 +86,7 @@ impl Session {
             streaming: engine::session_state(functions::Mode::Streaming)?,
             batch: engine::session_state(functions::Mode::Batch)?,
             runtime,
+            streams: Arc::default(),
         })
     }
 
@@ -124,6 +130,9 @@ impl Session {
                 Statement::Insert(insert) if self.options.one_job => inserts.push(insert.clone()),
                 Statement::StatementSet(set) if self.options.one_job => {
                     inserts.extend(set.iter().cloned());
+                }
+                Statement::CreateTableAs(table, query) if self.options.one_job => {
+                    inserts.extend(self.create_table_to_fill(table, query)?);
                 }
                 _ => outcomes.push(self.run(parsed)?),
             }

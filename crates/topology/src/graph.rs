@@ -162,6 +162,11 @@ impl TopologyBuilder {
         }
     }
 
+    /// Whether a node has this name.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.names.contains_key(name) || name == crate::node::DEAD_LETTERS
+    }
+
     /// Gives a node another name.
     pub fn rename(&mut self, id: NodeId, name: &str) {
         if self.names.contains_key(name) {

@@ -36,6 +36,16 @@ impl From<Error> for SqlError {
     }
 }
 
+/// For jobs whose `main` returns errors of the engine: the help becomes the hint.
+impl From<SqlError> for Error {
+    fn from(error: SqlError) -> Self {
+        let plan = Error::plan(format!("{} [{}]", error.message, error.code));
+        let label = error.label.iter().map(|label| label.to_string());
+        let help: Vec<String> = label.chain(error.help.iter().cloned()).collect();
+        if help.is_empty() { plan } else { plan.hint(help.join("; ")) }
+    }
+}
+
 impl From<SqlError> for DataFusionError {
     fn from(error: SqlError) -> Self {
         DataFusionError::External(Box::new(error))

@@ -23,14 +23,14 @@ use super::text::{parse_base64, parse_date, parse_decimal, parse_time, parse_tim
 
 /// A column under construction.
 pub struct Column {
-    pub(super) field: FieldRef,
-    pub(super) data: Data,
+    pub(crate) field: FieldRef,
+    pub(crate) data: Data,
     valid: Vec<bool>,
     nulls: usize,
 }
 
 /// The values of a column; where it is null there is some value.
-pub(super) enum Data {
+pub(crate) enum Data {
     Bool(Vec<bool>),
     I8(Vec<i8>),
     I16(Vec<i16>),
@@ -377,7 +377,7 @@ impl Column {
     }
 
     /// Marks what was added to the data as a value.
-    pub(super) fn pushed(&mut self) {
+    pub(crate) fn pushed(&mut self) {
         self.valid.push(true);
     }
 

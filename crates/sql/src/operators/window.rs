@@ -7,10 +7,12 @@
 //!
 //! - [`assign`]: adds `window_start`, `window_end`, `window_time` to each row;
 //! - [`aggregate`]: TUMBLE, HOP, CUMULATE, and windows that rows carry already (cascades);
+//! - [`early`]: results of windows on the way to their last one;
 //! - [`session`]: runs of rows of a key with at most a gap between them.
 
 pub mod aggregate;
 pub mod assign;
+pub mod early;
 pub mod emit;
 pub mod session;
 
@@ -19,6 +21,7 @@ use headwater_operators::window::Slicing;
 
 pub use aggregate::{WindowAggregate, WindowAggregateSpec, WindowedBy};
 pub use assign::{AssignWindows, AssignWindowsSpec};
+pub use early::{Early, EarlyAggregate};
 pub use session::{SessionAggregate, SessionAggregateSpec};
 
 /// A window function of the FROM clause, in milliseconds.

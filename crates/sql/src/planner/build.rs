@@ -41,21 +41,56 @@ pub(crate) struct Output {
 pub(crate) fn topology(job: &str, outputs: &[Output], tuning: &Tuning) -> SqlResult<Topology> {
     let mut builder = TopologyBuilder::new(job);
     builder.max_parallelism(tuning.max_parallelism);
+    add_outputs(&mut builder, outputs, tuning)?;
+    Ok(builder.build()?)
+}
+
+/// Adds these outputs to a graph, with all that they come from.
+///
+/// # Errors
+/// As [`topology`].
+pub(crate) fn add_outputs(
+    builder: &mut TopologyBuilder,
+    outputs: &[Output],
+    tuning: &Tuning,
+) -> SqlResult<()> {
     let before = Before::of(outputs.iter().map(|o| (&o.step, &o.delivery)));
-    let mut graph = Graph { builder, before, tuning, made: HashMap::new(), names: HashMap::new() };
-    for output in outputs {
-        graph.output(output)?;
-    }
-    Ok(graph.builder.build()?)
+    let mut graph = Graph { builder, before, tuning, made: HashMap::new() };
+    outputs.iter().try_for_each(|output| graph.output(output))
+}
+
+/// Adds the steps of a query to a graph, and behind them `last`, which takes its rows; that node.
+///
+/// # Errors
+/// As [`topology`].
+pub(crate) fn add_query(
+    builder: &mut TopologyBuilder,
+    step: &Arc<Step>,
+    delivery: &Delivery,
+    last: (&str, OperatorFactory),
+    tuning: &Tuning,
+) -> SqlResult<NodeId> {
+    let before = Before::of(std::iter::once((step, delivery)));
+    let mut graph = Graph { builder, before, tuning, made: HashMap::new() };
+    let from = graph.rows_of(step)?;
+    let (label, factory) = last;
+    let node = Node {
+        name: String::new(),
+        label: label.to_owned(),
+        kind: NodeKind::Operator(factory),
+        outputs: vec!["out".to_owned()],
+    };
+    let id = graph.builder.unnamed(node);
+    graph.connect(&from, id, &Partitioning::Forward);
+    Ok(id)
 }
 
 struct Graph<'a> {
-    builder: TopologyBuilder,
+    builder: &'a mut TopologyBuilder,
     before: Before,
     tuning: &'a Tuning,
     /// The nodes that the rows of a step come from.
     made: HashMap<*const Step, Vec<NodeId>>,
-    names: HashMap<String, usize>,
 }
 
 /// How rows reach a node.
@@ -131,6 +166,7 @@ impl Graph<'_> {
                 let policy = BadRecordPolicy::Fail;
                 (Some(name.clone()), NodeKind::Source { source, policy })
             }
+            Op::Stream { stream, .. } => (None, NodeKind::Operator(stream.operator(&step.schema)?)),
             Op::Calc { .. } => (None, NodeKind::Operator(self.operator(step)?)),
             Op::Watermark { table, .. } => {
                 (Some(format!("{label} {table}")), NodeKind::Operator(self.operator(step)?))
@@ -160,6 +196,11 @@ impl Graph<'_> {
             }
         };
         self.connect(from, id, &partitioning);
+        if let Op::Stream { stream, .. } = &step.op {
+            let (from, from_port) = (stream.node, stream.port);
+            let partitioning = stream.partitioning.clone();
+            self.builder.connect(Edge { from, from_port, to: id, to_port: 0, partitioning });
+        }
         Ok(id)
     }
 
@@ -185,10 +226,12 @@ impl Graph<'_> {
     }
 
     /// A name that no other node has: a number is added where it is taken.
-    fn free_name(&mut self, name: String) -> String {
-        let times = self.names.entry(name.clone()).or_default();
-        *times += 1;
-        if *times == 1 { name } else { format!("{name} {times}") }
+    fn free_name(&self, name: String) -> String {
+        let free = |name: &String| !self.builder.has_name(name);
+        if free(&name) {
+            return name;
+        }
+        (2..).map(|n| format!("{name} {n}")).find(free).unwrap_or(name)
     }
 }
 
@@ -199,6 +242,7 @@ fn way(step: &Step) -> Way {
     };
     match &step.op {
         Op::Scan { .. }
+        | Op::Stream { .. }
         | Op::Values(_)
         | Op::Feed { .. }
         | Op::Watermark { .. }

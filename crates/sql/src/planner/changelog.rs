@@ -95,7 +95,7 @@ fn suggestion(step: &Step) -> String {
 }
 
 /// The step nearest to the sink that makes changes of rows that were only added, or a source.
-fn changing(step: &Arc<Step>) -> Option<&Arc<Step>> {
+pub(crate) fn changing(step: &Arc<Step>) -> Option<&Arc<Step>> {
     if step.traits.append_only() {
         return None;
     }

@@ -84,6 +84,9 @@ fn line(step: &Step) -> String {
     };
     match &step.op {
         Op::Scan { table, .. } => format!("Source(table=[{}], columns=[{}])", table.name, fields()),
+        Op::Stream { table, .. } => {
+            format!("Stream(table=[{}], columns=[{}])", table.name, fields())
+        }
         Op::Values(rows) => format!("Values(rows=[{}])", rows.num_rows()),
         Op::Watermark { rowtime, expr, .. } => {
             format!("Watermark(rowtime=[{}], watermark=[{expr}])", of(&[*rowtime]))
@@ -112,11 +115,14 @@ fn line(step: &Step) -> String {
             of(&[window.time]),
             selected(step, aggs, bounds.iter())
         ),
-        Op::WindowedGroup { keys, bounds, aggs } => format!(
-            "WindowAggregate(groupBy=[{}], window=[as attached], select=[{}])",
-            of(keys),
-            selected(step, aggs, bounds.iter().map(|(b, _)| b))
-        ),
+        Op::WindowedGroup { keys, bounds, aggs, early } => {
+            let emit = early.map_or_else(String::new, |every| format!(", emit=[every {every:?}]"));
+            format!(
+                "WindowAggregate(groupBy=[{}], window=[as attached], select=[{}]{emit})",
+                of(keys),
+                selected(step, aggs, bounds.iter().map(|(b, _)| b))
+            )
+        }
         Op::GroupAggregate { keys, aggs } => format!(
             "GroupAggregate(groupBy=[{}], select=[{}])",
             of(keys),

@@ -79,7 +79,8 @@ pub(crate) fn growth(step: &Step) -> Option<Growth> {
         Op::SortByTime { .. } => Growth::Bounded("rows ahead of the watermark".to_owned()),
         Op::Limit { .. } => Growth::Bounded("a number".to_owned()),
         Op::Normalize { keys } => per("a row", keys),
-        Op::Values(_)
+        Op::Stream { .. }
+        | Op::Values(_)
         | Op::Feed { .. }
         | Op::Calc { .. }
         | Op::AssignWindows { .. }

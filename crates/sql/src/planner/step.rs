@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
@@ -16,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::feed::Feed;
 use super::nodes::WindowSpec;
+use crate::bridge::from_stream::StreamTable;
 use crate::catalog::Table;
 use crate::connectors::TableSource;
 
@@ -46,6 +48,13 @@ pub enum Op {
         table: Arc<Table>,
         /// Its connector.
         source: SourceHandle,
+    },
+    /// Makes rows of a stream of the job.
+    Stream {
+        /// The table that it is.
+        table: Arc<Table>,
+        /// The stream.
+        stream: Arc<StreamTable>,
     },
     /// Gives rows that are in the text.
     Values(RecordBatch),
@@ -100,6 +109,8 @@ pub enum Op {
         bounds: Vec<(Bound, usize)>,
         /// The aggregates.
         aggs: Vec<Aggregate>,
+        /// Results are given before windows are complete: this long after a change.
+        early: Option<Duration>,
     },
     /// Aggregates per key; changes what it gave out as rows come.
     GroupAggregate {
@@ -330,12 +341,14 @@ impl Step {
     pub fn label(&self) -> &'static str {
         match &self.op {
             Op::Scan { .. } => "source",
+            Op::Stream { .. } => "from-stream",
             Op::Values(_) => "values",
             Op::Feed { .. } => "query",
             Op::Watermark { .. } => "watermark",
             Op::Calc { .. } => "calc",
             Op::AssignWindows { .. } => "assign-windows",
             Op::WindowAggregate { .. } => "window-aggregate",
+            Op::WindowedGroup { early: Some(_), .. } => "early-window-aggregate",
             Op::WindowedGroup { .. } => "windowed-group",
             Op::GroupAggregate { .. } => "group-aggregate",
             Op::TopN(TopN { windowed: Some(_), .. }) => "window-top-n",

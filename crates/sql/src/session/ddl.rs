@@ -24,7 +24,7 @@ impl Session {
         Ok(done("table", &name, new))
     }
 
-    fn table_of(&self, create: &CreateTable) -> SqlResult<Table> {
+    pub(super) fn table_of(&self, create: &CreateTable) -> SqlResult<Table> {
         let like = create.like.as_ref().map(|like| self.catalog.table(&like.table)).transpose()?;
         let types = |expr: &Expr, schema: &SchemaRef| self.type_of(expr, schema);
         catalog::table(create, like.as_deref(), &types)
@@ -47,18 +47,8 @@ impl Session {
         create: &CreateTable,
         query: &Query,
     ) -> SqlResult<Outcome> {
-        let table = self.table_as(create, query)?;
-        let name = table.name.clone();
-        if !self.catalog.create_table(table, &create.name, create.if_not_exists)? {
-            return Ok(done("table", &name, false));
-        }
-        let insert = Insert {
-            target: create.name.clone(),
-            columns: Vec::new(),
-            partition: Vec::new(),
-            overwrite: false,
-            hints: Vec::new(),
-            query: Box::new(query.clone()),
+        let Some(insert) = self.create_table_to_fill(create, query)? else {
+            return Ok(done("table", &create.name.to_string(), false));
         };
         let started = self.insert(std::slice::from_ref(&insert));
         if started.is_err() {
@@ -66,6 +56,30 @@ impl Session {
             self.catalog.drop(ObjectKind::Table, &create.name, true)?;
         }
         started
+    }
+
+    /// Makes the table of a `CREATE TABLE AS`, and gives the INSERT that fills it; none: there is
+    /// the table already.
+    ///
+    /// # Errors
+    /// When the table can't be made.
+    pub fn create_table_to_fill(
+        &mut self,
+        create: &CreateTable,
+        query: &Query,
+    ) -> SqlResult<Option<Insert>> {
+        let table = self.table_as(create, query)?;
+        if !self.catalog.create_table(table, &create.name, create.if_not_exists)? {
+            return Ok(None);
+        }
+        Ok(Some(Insert {
+            target: create.name.clone(),
+            columns: Vec::new(),
+            partition: Vec::new(),
+            overwrite: false,
+            hints: Vec::new(),
+            query: Box::new(query.clone()),
+        }))
     }
 
     fn table_as(&self, create: &CreateTable, query: &Query) -> SqlResult<Table> {

@@ -70,7 +70,8 @@ impl Session {
             sink: Arc::new(LiveSink::new()),
             accepts: ChangelogMode::Retract,
         };
-        stream_job(&self.streaming, vec![routed], &self.connectors())
+        let connectors = self.streaming_connectors([query])?;
+        stream_job(&self.streaming, vec![routed], &connectors)
     }
 
     fn explain_batch(&self, query: &Query) -> SqlResult<Outcome> {

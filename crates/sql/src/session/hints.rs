@@ -61,14 +61,20 @@ impl Visitor for Hints {
     }
 }
 
-/// Refuses an EMIT clause that nobody would follow.
+/// How often these queries want the results of windows that are not complete: the shortest time of
+/// all, as windows of one job may be shared.
 ///
 /// # Errors
-/// When the query asks for results at an interval.
-pub(super) fn check_emit(query: &Query) -> SqlResult<()> {
-    match emit(query)? {
-        Some(Emit::Every { .. }) => Err(SqlError::unsupported("EMIT EVERY")
-            .help("leave it out: a window gives its result once, other queries change theirs")),
-        Some(Emit::Final | Emit::Changes) | None => Ok(()),
+/// When an EMIT clause says something else.
+pub(super) fn emit_every<'q>(
+    queries: impl IntoIterator<Item = &'q Query>,
+) -> SqlResult<Option<Duration>> {
+    let mut shortest: Option<Duration> = None;
+    for query in queries {
+        if let Some(Emit::Every { ms }) = emit(query)? {
+            let every = Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(1));
+            shortest = Some(shortest.map_or(every, |known| known.min(every)));
+        }
     }
+    Ok(shortest)
 }

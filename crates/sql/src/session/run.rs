@@ -15,12 +15,12 @@ use headwater_topology::Topology;
 
 use super::Session;
 use super::evolution::Evolution;
-use super::hints::{check_emit, state_ttl};
+use super::hints::{emit_every, state_ttl};
 use super::live::{LiveQuery, LiveSink};
 use super::outcome::{Job, Outcome, RowSet};
 use super::settings::{
-    CHECKPOINT_DIR, CHECKPOINT_INTERVAL, IDLE_TIMEOUT, JOB_NAME, MAX_PARALLELISM, PARALLELISM,
-    RUNTIME_MODE, STATE_TTL,
+    CHECKPOINT_DIR, CHECKPOINT_INTERVAL, EARLY_FIRE, EARLY_FIRE_DELAY, IDLE_TIMEOUT, JOB_NAME,
+    MAX_PARALLELISM, PARALLELISM, RUNTIME_MODE, STATE_TTL,
 };
 use crate::catalog::Table;
 use crate::connectors::{self, ChangelogMode, ConnectorContext, TableSink, filesystem};
@@ -55,7 +55,7 @@ pub(super) enum Mode {
 impl Session {
     /// A query's plan with the functions of a mode.
     pub(super) fn plan(&self, query: &Query, mode: Mode) -> SqlResult<LogicalPlan> {
-        check_emit(query)?;
+        emit_every([query])?;
         let state = match mode {
             Mode::Streaming => &self.streaming,
             Mode::Batch => &self.batch,
@@ -105,7 +105,22 @@ impl Session {
     pub(super) fn connectors(&self) -> ConnectorContext {
         let mut cx = ConnectorContext::new(self.config().workers);
         cx.out.clone_from(&self.options.out);
+        cx.streams = Arc::clone(&self.streams);
         cx
+    }
+
+    /// What the plans of streaming queries need to know.
+    pub(super) fn streaming_connectors<'q>(
+        &self,
+        queries: impl IntoIterator<Item = &'q Query>,
+    ) -> SqlResult<ConnectorContext> {
+        let mut cx = self.connectors();
+        let set = self.settings.get(EARLY_FIRE) == Some("true");
+        let delay = self.settings.duration(EARLY_FIRE_DELAY).filter(|_| set);
+        let asked = emit_every(queries)?;
+        cx.early_is_asked = asked.is_some();
+        cx.early = asked.or(delay);
+        Ok(cx)
     }
 
     /// The configuration of the next job.
@@ -151,7 +166,7 @@ impl Session {
             Mode::Streaming => {
                 let plan = self.plan(query, Mode::Streaming)?;
                 let tuning = self.tuning([query])?;
-                self.live(plan, tuning).map(|live| Outcome::Live(Box::new(live)))
+                self.live(query, plan, tuning).map(|live| Outcome::Live(Box::new(live)))
             }
         }
     }
@@ -184,12 +199,13 @@ impl Session {
         }
     }
 
-    fn live(&self, plan: LogicalPlan, tuning: Tuning) -> SqlResult<LiveQuery> {
+    fn live(&self, query: &Query, plan: LogicalPlan, tuning: Tuning) -> SqlResult<LiveQuery> {
         let sink = Arc::new(LiveSink::new());
         let name = "select".to_owned();
         let accepts = ChangelogMode::Retract;
         let routed = Routed { plan, name, sink: Arc::clone(&sink) as _, accepts };
-        let job = stream_job(&self.streaming, vec![routed], &self.connectors())?;
+        let connectors = self.streaming_connectors([query])?;
+        let job = stream_job(&self.streaming, vec![routed], &connectors)?;
         let mut warnings = Vec::new();
         if !tuning.consents {
             warnings.extend(job.grows.iter().map(|grows| format!("{grows}, for ever")));
@@ -256,7 +272,8 @@ impl Session {
             let (name, accepts) = (table.name.clone(), sink.accepts);
             routed.push(Routed { plan, name, sink: sink.sink, accepts });
         }
-        stream_job(&self.streaming, routed, &self.connectors())
+        let connectors = self.streaming_connectors(inserts.iter().map(|i| i.query.as_ref()))?;
+        stream_job(&self.streaming, routed, &connectors)
     }
 
     /// The sink of a table that the inserts before it in the job may write too.

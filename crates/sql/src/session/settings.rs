@@ -64,6 +64,10 @@ pub const MINI_BATCH: &str = "table.exec.mini-batch.enabled";
 pub const MINI_BATCH_LATENCY: &str = "table.exec.mini-batch.allow-latency";
 /// How many rows are gathered at most.
 pub const MINI_BATCH_SIZE: &str = "table.exec.mini-batch.size";
+/// Whether windows give results before they are complete.
+pub const EARLY_FIRE: &str = "table.exec.emit.early-fire.enabled";
+/// How long after a change they do.
+pub const EARLY_FIRE_DELAY: &str = "table.exec.emit.early-fire.delay";
 /// A split without rows for this long does not hold back watermarks.
 pub const IDLE_TIMEOUT: &str = "table.exec.source.idle-timeout";
 
@@ -99,6 +103,18 @@ pub const SETTINGS: &[SettingSpec] = &[
         "how long updates are gathered at most",
     ),
     spec(MINI_BATCH_SIZE, SettingKind::Count, Some("8192"), "how many rows are gathered at most"),
+    spec(
+        EARLY_FIRE,
+        SettingKind::Boolean,
+        Some("false"),
+        "windows give results before they are complete, and update them; as EMIT EVERY does",
+    ),
+    spec(
+        EARLY_FIRE_DELAY,
+        SettingKind::Duration,
+        Some("1 s"),
+        "how long after a change a window gives its result so far",
+    ),
     spec(
         IDLE_TIMEOUT,
         SettingKind::Duration,

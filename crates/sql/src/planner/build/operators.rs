@@ -13,8 +13,9 @@ use crate::error::{SqlError, SqlResult};
 use crate::operators::changelog::DropUpdateBefore;
 use crate::operators::watermark::Emit;
 use crate::operators::window::{
-    AssignWindows, AssignWindowsSpec, Clock, SessionAggregate, SessionAggregateSpec,
-    Window as Windows, WindowAggregate, WindowAggregateSpec, WindowColumn, WindowedBy,
+    AssignWindows, AssignWindowsSpec, Clock, Early, EarlyAggregate, SessionAggregate,
+    SessionAggregateSpec, Window as Windows, WindowAggregate, WindowAggregateSpec, WindowColumn,
+    WindowedBy,
 };
 use crate::operators::{
     AssignWatermark, AssignWatermarkSpec, Calc, GroupAggregate, GroupAggregateSpec, factory,
@@ -99,7 +100,7 @@ pub(super) fn factory_of(
         Op::WindowAggregate { window, keys, aggs, bounds } => {
             window_aggregate(window, keys, aggs, bounds, input, output, changes)?
         }
-        Op::WindowedGroup { keys, bounds, aggs } => {
+        Op::WindowedGroup { keys, bounds, aggs, early } => {
             let column = |wanted: Bound| {
                 let found = bounds.iter().find(|(b, _)| *b == wanted);
                 found
@@ -118,7 +119,13 @@ pub(super) fn factory_of(
                 output,
                 input_is_changelog: changes,
             };
-            factory(move |init| WindowAggregate::new(init, spec.clone()))
+            match *early {
+                Some(every) => {
+                    let early = Early { every, update_before: before.gives(step) };
+                    factory(move |init| EarlyAggregate::new(init, spec.clone(), early))
+                }
+                None => factory(move |init| WindowAggregate::new(init, spec.clone())),
+            }
         }
         _ => rest::factory_of(step, input, output, before, tuning)?,
     })

@@ -65,7 +65,10 @@ impl Translator {
     }
 
     fn windowed_group(&mut self, g: Grouping, window: WindowColumns) -> SqlResult<Arc<Step>> {
-        if let Some(folded) = self.fold(&g.input, &g.keys)? {
+        let early = self.connectors.early.filter(|_| window.kind == TimeKind::Row);
+        if early.is_none()
+            && let Some(folded) = self.fold(&g.input, &g.keys)?
+        {
             let place = |c: &usize| folded.places[*c];
             let keys: Vec<usize> = g.keys.iter().filter_map(|k| place(k).ok()).collect();
             let plain = |c: Option<usize>| c.is_none_or(|c| place(&c).is_ok());
@@ -74,6 +77,10 @@ impl Translator {
             if whole && folded.sessions_by(&keys) {
                 return self.folded_group(g, folded, keys);
             }
+        }
+        if let Some(spec) = early.and_then(|_| session_of(&g.input)) {
+            return Err(SqlError::unsupported(format!("{spec} with results before its end"))
+                .help("sessions grow together: leave out EMIT EVERY"));
         }
         if let Some(spec) = session_by_group(&g.input) {
             return Err(SqlError::unsupported(format!(
@@ -96,7 +103,7 @@ impl Translator {
         }
         bounds.sort_by_key(|(bound, _)| *bound as u8);
         let order: Vec<Bound> = bounds.iter().map(|(b, _)| *b).collect();
-        let op = Op::WindowedGroup { keys: keys.clone(), bounds, aggs: g.aggs.clone() };
+        let op = Op::WindowedGroup { keys: keys.clone(), bounds, aggs: g.aggs.clone(), early };
         self.per_window(op, g.input.clone(), &g, keys, &order, window.kind, bound_of)
     }
 
@@ -195,7 +202,10 @@ impl Translator {
         unique.extend(window.start);
         let mut unique_by_end: Vec<usize> = (0..keys.len()).collect();
         unique_by_end.extend(window.end);
+        let early = matches!(op, Op::WindowedGroup { early: Some(_), .. });
         let traits = Traits {
+            updates: early,
+            deletes: early && !input.traits.append_only(),
             keys: vec![unique, unique_by_end],
             time,
             window: Some(window),
@@ -306,6 +316,17 @@ impl Translator {
 fn named(expr: &PhysExpr, of: &Expr, schema: &SchemaRef) -> SqlResult<FieldRef> {
     let (data_type, nullable) = (expr.data_type(schema)?, expr.nullable(schema)?);
     Ok(Arc::new(Field::new(of.schema_name().to_string(), data_type, nullable)))
+}
+
+/// The sessions that the rows of a step carry right from below, if they do.
+fn session_of(step: &Step) -> Option<WindowSpec> {
+    match &step.op {
+        Op::AssignWindows { window, .. } => {
+            Some(window.spec).filter(|s| matches!(s, WindowSpec::Session { .. }))
+        }
+        Op::Calc { .. } => session_of(step.input()?),
+        _ => None,
+    }
 }
 
 /// The window function of sessions by what is grouped by, below a step.

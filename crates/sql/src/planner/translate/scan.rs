@@ -40,21 +40,37 @@ impl Translator {
             format!("{}: {}", field.name(), field.data_type())
         };
         let columns = read.iter().map(text).map(Identity::short).collect();
-        let connector = connectors::source(table, Some(&schema), &self.connectors)?;
+        let mut time = vec![None; read.len()];
+        let (op, changelog, bounded) = match self.connectors.stream(table) {
+            Some(stream) => {
+                let rowtime = stream.rowtime.as_deref().and_then(|name| schema.index_of(name).ok());
+                if let Some(rowtime) = rowtime {
+                    time[rowtime] = Some(TimeKind::Row);
+                }
+                let (table, stream) = (Arc::clone(table), Arc::clone(stream));
+                let changelog = stream.changelog.clone();
+                (Op::Stream { table, stream }, changelog, false)
+            }
+            None => {
+                let read = connectors::source(table, Some(&schema), &self.connectors)?;
+                let (changelog, bounded) = (read.changelog.clone(), read.bounded);
+                let (table, source) = (Arc::clone(table), SourceHandle(read));
+                (Op::Scan { table, source }, changelog, bounded)
+            }
+        };
         let key = primary_key(table, &source.schema, &read);
-        let upserts = matches!(connector.changelog, ChangelogMode::Upsert(_));
-        let changes = connector.changelog != ChangelogMode::Append;
+        let upserts = matches!(changelog, ChangelogMode::Upsert(_));
+        let changes = changelog != ChangelogMode::Append;
         let traits = Traits {
             updates: changes,
             deletes: changes,
             upserts,
             keys: key.clone().into_iter().collect(),
-            time: vec![None; read.len()],
+            time,
             window: None,
-            bounded: connector.bounded,
+            bounded,
         };
         let identity = Identity { rows: table.name.clone(), columns };
-        let op = Op::Scan { table: Arc::clone(table), source: SourceHandle(connector) };
         let mut step = self.make(op, Vec::new(), schema, traits, identity);
         if upserts {
             step = self.normalize(step, key, &table.name)?;
