@@ -31,7 +31,9 @@ fn script(query: &str, events: u64, folder: &Path) -> String {
         format!("'connector' = 'filesystem', 'path' = '{folder}/out', 'format' = '{format}'");
     let text = nexmark::query(query, &variables).unwrap();
     let text = text.replace("'connector' = 'blackhole'", &sink);
-    format!("{}\n{text}", nexmark::tables(&variables))
+    // Else events that end would be a batch.
+    let mode = "SET 'execution.runtime-mode' = 'streaming';";
+    format!("{mode}\n{}\n{text}", nexmark::tables(&variables))
 }
 
 /// The lines of all files below a folder that are there to be read.
@@ -39,9 +41,12 @@ fn lines(folder: &Path, found: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
+        if name.starts_with(['.', '_']) {
+            continue;
+        }
         if entry.path().is_dir() {
             lines(&entry.path(), found);
-        } else if !name.starts_with(['.', '_']) {
+        } else {
             found.extend(fs::read_to_string(entry.path()).unwrap().lines().map(str::to_owned));
         }
     }

@@ -223,7 +223,8 @@ impl Session {
         config.checkpoints.location = None;
         config.checkpoints.interval = None;
         let handle = headwater_runtime::start(topology, config)?;
-        LiveQuery::new(schema, changelog, warnings, tuning.splits, handle, &sink)
+        let query = LiveQuery::new(schema, changelog, warnings, tuning.splits, handle, &sink)?;
+        Ok(query.ending_with(&output.step))
     }
 
     /// Runs inserts as one job.
@@ -352,7 +353,7 @@ impl Session {
         let connectors = self.connectors();
         let planned = BatchQuery::plan(&self.batch, plan, &connectors);
         let query = Arc::new(self.runtime.block_on(planned)?);
-        let runtime = self.runtime.handle().clone();
+        let runtime = Arc::clone(&self.runtime);
         let feed = Feed::new(Arc::new(move |sink| {
             let query = Arc::clone(&query);
             runtime.block_on(async {
