@@ -1,7 +1,7 @@
 //! `headwater sql`, and what goes with it: `check`, `run`, `connectors` and `error`.
 //!
 //! [`shell`] runs texts; [`prompt`] takes them from a person, with [`scan`], [`meta`] and
-//! [`complete`]; results are shown by [`output`], [`live`] (with [`fold`] and [`why`]) and [`jobs`].
+//! [`complete`]; results are shown by [`output`], [`live`] (with [`fold`]) and [`jobs`], both with [`silence`].
 //! `headwater run` ([`run`]) makes one job of a file, with the flags that all jobs have.
 
 use std::io::{IsTerminal, Read};
@@ -23,11 +23,14 @@ mod meta;
 mod names;
 mod output;
 mod prompt;
+#[cfg(test)]
+mod reference;
 pub(crate) mod run;
 mod samples;
 mod scan;
 mod script;
 mod shell;
+mod silence;
 mod tty;
 mod variables;
 mod why;
@@ -84,6 +87,9 @@ pub(crate) struct CheckArgs {
     /// Accept jobs that hold state that could never be freed
     #[arg(long)]
     allow_unbounded_state: bool,
+    /// With the sample tables that `headwater sql` has; `headwater run` has none
+    #[arg(long)]
+    samples: bool,
 }
 
 /// Which code to explain.
@@ -187,7 +193,7 @@ fn standard_input() -> Result<String> {
 fn prepare(shell: &mut Shell, args: &SqlArgs, asks: bool) -> std::result::Result<(), Failed> {
     let quiet = std::mem::replace(&mut shell.manner.quiet, true);
     if !args.no_samples {
-        shell.run(samples::TABLES)?;
+        shell.make_samples()?;
     }
     if asks && !args.no_init {
         let file = std::env::home_dir().map(|home| home.join(".headwaterrc"));
@@ -231,6 +237,10 @@ pub(crate) fn check(args: &CheckArgs, quiet: bool) -> Result<Exit> {
         ..SessionOptions::default()
     })
     .and_then(|mut session| {
+        if args.samples {
+            samples::Samples::make(&mut session)?;
+        }
+        let text = script::statements(&text);
         files::declare(&mut session, &text)?;
         session.check(&text)
     });

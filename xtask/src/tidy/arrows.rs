@@ -38,7 +38,7 @@ const ARROWS: &[Arrow] = &[
             "api",
             "runtime",
         ],
-        &[],
+        &["services"],
     ),
     (
         "headwater",

@@ -15,15 +15,14 @@ use headwater_sql::session::{LiveEvent, LiveQuery};
 use super::fold::Folded;
 use super::output::{Cells, Mode, Printer, box_table, frame_table, with_ops};
 use super::shell::{Failed, Flow, Shell, count_rows};
+use super::silence::{Silence, fold_words};
 use super::tty::{self, Hush};
-use super::why::{self, Held, Why};
+use super::why;
 use crate::inline::{self, Inline, dim, wrap};
 use crate::status::{Pace, Status, now};
 
 /// How often the screen is drawn.
 const TICK: Duration = Duration::from_millis(200);
-/// After this long without a row it says why.
-const SILENCE: Duration = Duration::from_secs(3);
 /// A frame is not higher, however high the terminal is.
 const MOST_LINES: usize = 40;
 /// Lines of a frame that are no rows: borders, header, status and reason.
@@ -41,10 +40,7 @@ struct Attended<'a> {
     view: View,
     /// Rows that came.
     rows: u64,
-    /// When the last row came, or the query started, and what the metrics were then.
-    silence: Option<(Instant, MetricsSnapshot)>,
-    /// The reason for silence that was told last.
-    told: Option<Why>,
+    silence: Silence,
     pace: Pace,
     closed: bool,
 }
@@ -66,7 +62,11 @@ pub(super) fn attend(
         } else {
             ""
         };
-        shell.tell(&format!("(live: updates until Ctrl-C{other})"));
+        let until = match query.rows_left() {
+            Some(rows) => format!("until {} are there, or Ctrl-C", count_rows(rows)),
+            None => "until Ctrl-C".to_owned(),
+        };
+        shell.tell(&format!("(live: updates {until}{other})"));
     }
     let _hush = shell.draws().then(Hush::new);
     let view = View::new(shell, &query).map_err(|e| shell.no_text(&e))?;
@@ -74,8 +74,7 @@ pub(super) fn attend(
         shell,
         view,
         rows: 0,
-        silence: None,
-        told: None,
+        silence: Silence::default(),
         pace: Pace::default(),
         closed: false,
     };
@@ -138,7 +137,7 @@ impl Attended<'_> {
             return Ok(());
         }
         self.rows += chunk.len() as u64;
-        (self.silence, self.told) = (None, None);
+        self.silence.ends();
         if self.closed {
             return Ok(());
         }
@@ -159,18 +158,10 @@ impl Attended<'_> {
 
     /// Notes why nothing has come for a while, and tells it whenever the reason changes.
     fn explain_silence(&mut self, query: &LiveQuery, metrics: &MetricsSnapshot) {
-        let (since, then) = self.silence.get_or_insert_with(|| (Instant::now(), metrics.clone()));
-        if since.elapsed() < SILENCE {
-            return;
+        let changed = self.silence.lasts(&query.splits, metrics);
+        if changed && matches!(self.view, View::Pieces { .. }) {
+            self.shell.tell(&self.silence.sentence(self.rows).unwrap_or_default());
         }
-        let held = query.splits.holding().map(|standing| Held::of(&standing, now()));
-        let why = Why::of(then, metrics, held);
-        if self.told.as_ref().is_none_or(|told| !told.is_like(&why))
-            && matches!(self.view, View::Pieces { .. })
-        {
-            self.shell.tell(&silence(self.rows, &why));
-        }
-        self.told = Some(why);
     }
 
     fn draw(&mut self, metrics: &MetricsSnapshot) -> Result<(), Failed> {
@@ -193,8 +184,8 @@ impl Attended<'_> {
         for line in wrap(&status.line(), width) {
             frame.push_str(&format!("{}\n", dim(&line, self.shell.manner.colour)));
         }
-        if let Some(why) = &self.told {
-            for line in fold_words(&silence(self.rows, why), width) {
+        if let Some(why) = self.silence.sentence(self.rows) {
+            for line in fold_words(&why, width) {
                 frame.push_str(&format!("{line}\n"));
             }
         }
@@ -210,7 +201,7 @@ impl Attended<'_> {
         stopped: bool,
         text: &str,
     ) -> Result<Flow, Failed> {
-        self.told = None;
+        self.silence.ends();
         let mut shown = String::new();
         if let View::InPlace { folded, inline } = &mut self.view {
             let whole = folded.len() as u64 == self.rows || folded.changes();
@@ -245,46 +236,5 @@ impl Attended<'_> {
         }
         self.shell.interrupts.clear();
         Ok(if self.closed { Flow::Leave } else { Flow::Next })
-    }
-}
-
-fn silence(rows: u64, why: &Why) -> String {
-    match rows {
-        0 => format!("no result yet: {why}"),
-        _ => format!("no new result: {why}"),
-    }
-}
-
-/// A text in lines of up to `width` characters, broken between words.
-fn fold_words(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(last) if last.chars().count() + 1 + word.chars().count() <= width => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            _ => lines.push(word.chars().take(width).collect()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn silence_is_explained() {
-        let why = Why::Filtered { records: 5 };
-        let reason = "5 rows were read and none has got through";
-        assert_eq!(silence(0, &why), format!("no result yet: {reason}"));
-        assert_eq!(silence(9, &why), format!("no new result: {reason}"));
-    }
-
-    #[test]
-    fn reasons_are_broken_between_words() {
-        assert_eq!(fold_words("ab cd efgh", 5), ["ab cd", "efgh"]);
-        assert_eq!(fold_words("abcdefg h", 5), ["abcde", "h"]);
     }
 }

@@ -98,11 +98,6 @@ impl Printer {
         Printer { form, rows: 0 }
     }
 
-    /// Rows so far.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
-    }
-
     /// The text of some rows.
     ///
     /// # Errors

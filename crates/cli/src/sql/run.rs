@@ -10,15 +10,15 @@ use std::time::Duration;
 use headwater::cli::args::JobArgs;
 use headwater::cli::foreground::Foreground;
 use headwater::cli::{balance, terminal};
-use headwater::{Error, Exit, Result};
+use headwater::{Epoch, Error, Exit, Result};
 use headwater_checkpoint::{Location, inspect};
 use headwater_sql::error::{Location as Place, Span, SqlError};
-use headwater_sql::session::settings::JOB_NAME;
+use headwater_sql::session::settings::{CHECKPOINT_DIR, JOB_NAME};
 use headwater_sql::session::{Job, Outcome, Session, SessionOptions};
-use headwater_sql::syntax::{Parsed, Statement, parse};
+use headwater_sql::syntax::{Insert, Parsed, Statement, parse};
 
 use super::files;
-use super::jobs::Progress;
+use super::jobs::{Progress, evolution};
 use super::output::{Mode, Printer};
 use super::shell::{Failed, exit, read_file};
 use super::variables::Variables;
@@ -52,22 +52,22 @@ pub(crate) fn run(args: &RunFileArgs, quiet: bool) -> Result<Exit> {
         Ok(text) => text,
         Err(Failed(exit)) => return Ok(exit),
     };
-    let (text, job) = match args.variables.put_into(&text) {
+    let (text, started) = match args.variables.put_into(&text) {
         Err(e) => (text, Err(e)),
         Ok(text) => {
-            let job = start(args, &text, quiet);
-            (text, job)
+            let started = start(args, &text, quiet);
+            (text, started)
         }
     };
-    let job = match job {
-        Ok(job) => job,
+    let started = match started {
+        Ok(started) => started,
         Err(e) => {
             let colour = terminal::colour(&std::io::stderr());
             eprintln!("{}: {}", args.file, e.render(&text, colour));
             return Ok(exit(&e));
         }
     };
-    let Some(job) = job else {
+    let Some(Started { job, directory, from }) = started else {
         return Err(Error::config(format!("{} has no INSERT, so there is no job", args.file))
             .hint(
                 "write INSERT INTO table SELECT …; or run its queries by: headwater sql -f FILE",
@@ -77,8 +77,25 @@ pub(crate) fn run(args: &RunFileArgs, quiet: bool) -> Result<Exit> {
         for warning in &job.warnings {
             eprintln!("warning: {warning}");
         }
+        if let Some(epoch) = from {
+            eprintln!("going on from checkpoint {epoch}");
+        }
+        for line in evolution(job.evolution.as_ref()) {
+            eprintln!("{line}");
+        }
     }
-    attend(Foreground::attach(job.name, job.handle, &args.job)?, quiet)
+    let flags = JobArgs { checkpoint_dir: directory, ..args.job.clone() };
+    let progress = Progress::new(quiet, job.splits);
+    attend(Foreground::attach(job.name, job.handle, &flags)?, progress, quiet)
+}
+
+/// A job that was started.
+struct Started {
+    job: Job,
+    /// Where its checkpoints are, by a SET of the text or by the flags.
+    directory: Option<String>,
+    /// The checkpoint that it goes on from.
+    from: Option<Epoch>,
 }
 
 /// Runs all statements but the INSERTs, then those as one job.
@@ -86,7 +103,7 @@ fn start(
     args: &RunFileArgs,
     text: &str,
     quiet: bool,
-) -> std::result::Result<Option<Job>, SqlError> {
+) -> std::result::Result<Option<Started>, SqlError> {
     let statements = parse(text)?;
     let stem = Path::new(&args.file).file_stem();
     let mut session = Session::new(SessionOptions {
@@ -98,35 +115,38 @@ fn start(
         session.settings_mut().set(JOB_NAME, &stem.to_string_lossy())?;
     }
     files::declare(&mut session, text)?;
-    let mut set: Option<Parsed> = None;
+    let mut set: Vec<Insert> = Vec::new();
+    let mut place = 0..0;
     for parsed in statements {
-        let inserts = match parsed.statement {
-            Statement::Insert(insert) => vec![insert],
-            Statement::StatementSet(inserts) => inserts,
+        let inserts = match &parsed.statement {
+            Statement::Insert(insert) => vec![insert.clone()],
+            Statement::StatementSet(inserts) => inserts.clone(),
+            // Its rows are written by the job, like all others.
+            Statement::CreateTableAs(table, query) => {
+                session.create_table_to_fill(table, query)?.into_iter().collect()
+            }
             Statement::Query(_) => return Err(no_query(text, parsed.span.start)),
             _ => {
-                let outcome = session.run(&parsed)?;
-                if let Some(job) = show(outcome, quiet)? {
-                    return Ok(Some(job));
-                }
+                show(session.run(&parsed)?, quiet)?;
                 continue;
             }
         };
-        let begun = set.get_or_insert(Parsed {
-            statement: Statement::StatementSet(Vec::new()),
-            span: parsed.span,
-        });
-        if let Statement::StatementSet(all) = &mut begun.statement {
-            all.extend(inserts);
+        if set.is_empty() {
+            place = parsed.span;
         }
+        set.extend(inserts);
     }
-    if let Some(set) = set {
-        if !quiet {
-            tell_where_it_goes_on(args.job.checkpoint_dir.as_deref());
-        }
-        return show(session.run(&set)?, quiet);
+    if set.is_empty() {
+        return Ok(None);
     }
-    Ok(None)
+    let directory = session.settings().get(CHECKPOINT_DIR).map(str::to_owned);
+    let directory = directory.or_else(|| args.job.checkpoint_dir.clone());
+    let from = newest(directory.as_deref());
+    let set = Parsed { statement: Statement::StatementSet(set), span: place };
+    match session.run(&set)? {
+        Outcome::Job(job) => Ok(Some(Started { job: *job, directory, from })),
+        _ => Err(SqlError::internal("a statement set gave no job")),
+    }
 }
 
 fn no_query(text: &str, at: usize) -> SqlError {
@@ -140,10 +160,9 @@ fn no_query(text: &str, at: usize) -> SqlError {
         .help("to look at rows: headwater sql -f FILE")
 }
 
-/// Shows what a statement gave, unless it is a job.
-fn show(outcome: Outcome, quiet: bool) -> std::result::Result<Option<Job>, SqlError> {
+/// Shows what a statement that is no job gave.
+fn show(outcome: Outcome, quiet: bool) -> std::result::Result<(), SqlError> {
     match outcome {
-        Outcome::Job(job) => return Ok(Some(*job)),
         Outcome::Done(said) if !quiet && !said.is_empty() => eprintln!("{said}"),
         Outcome::Done(_) => {}
         Outcome::Text(text) => _ = terminal::print(&format!("{}\n", text.trim_end())),
@@ -156,26 +175,23 @@ fn show(outcome: Outcome, quiet: bool) -> std::result::Result<Option<Job>, SqlEr
                 terminal::print(&text);
             }
         }
-        Outcome::Live(_) => return Err(SqlError::internal("a statement gave a live query")),
+        Outcome::Live(_) | Outcome::Job(_) => {
+            return Err(SqlError::internal("a statement that is no query has begun to run"));
+        }
     }
-    Ok(None)
+    Ok(())
 }
 
-/// Says from which checkpoint the job goes on, if there is one.
-fn tell_where_it_goes_on(directory: Option<&str>) {
-    let newest = directory
-        .and_then(|directory| Location::open_existing(directory).ok())
-        .and_then(|location| inspect::show(&location, None).ok());
-    if let Some(newest) = newest {
-        eprintln!("going on from checkpoint {}", newest.manifest.epoch);
-    }
+/// The newest checkpoint in a directory, if there is one.
+fn newest(directory: Option<&str>) -> Option<Epoch> {
+    let location = Location::open_existing(directory?).ok()?;
+    Some(inspect::show(&location, None).ok()?.manifest.epoch)
 }
 
-fn attend(mut job: Foreground, quiet: bool) -> Result<Exit> {
+fn attend(mut job: Foreground, mut progress: Progress, quiet: bool) -> Result<Exit> {
     if !quiet {
         eprintln!("{}", job.headline());
     }
-    let mut progress = Progress::new(quiet);
     let mut told = quiet;
     while !job.attend(TICK) {
         if job.is_interrupted() && !told {

@@ -40,9 +40,26 @@ fn push(pieces: &mut Vec<Piece>, text: &str, range: Range<usize>) {
     }
 }
 
+/// The text with all its commands blank: what is left are statements, where they were.
+pub(super) fn statements(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for piece in pieces(text) {
+        if let Piece::Statements(range) = piece {
+            out.extend(text[at..range.start].chars().map(blank));
+            out.push_str(&text[range.clone()]);
+            at = range.end;
+        }
+    }
+    out
+}
+
+fn blank(c: char) -> char {
+    if c == '\n' { '\n' } else { ' ' }
+}
+
 /// The text up to the end of `range` with all before it blank: lines and columns stay as they are.
 pub(super) fn alone(text: &str, range: &Range<usize>) -> String {
-    let blank = |c: char| if c == '\n' { '\n' } else { ' ' };
     text[..range.start].chars().map(blank).chain(text[range.clone()].chars()).collect()
 }
 
@@ -82,5 +99,6 @@ mod tests {
         };
         assert_eq!(alone(text, range), "   \n  \nSELECT 2;");
         assert_eq!(pieces(" \n"), []);
+        assert_eq!(statements(text), "ä1;\n  \nSELECT 2;");
     }
 }

@@ -18,6 +18,7 @@ use headwater_sql::syntax::{Parsed, parse};
 use super::interrupts::Interrupts;
 use super::meta::{self, Meta};
 use super::output::{Mode, Printer};
+use super::samples::Samples;
 use super::script::{Piece, alone, pieces};
 use super::variables::Variables;
 use super::{files, jobs, live};
@@ -49,6 +50,7 @@ pub(super) struct Shell {
     pub(super) session: Session,
     pub(super) manner: Manner,
     pub(super) interrupts: Interrupts,
+    samples: Samples,
     variables: Variables,
     out: Out,
     depth: usize,
@@ -80,7 +82,14 @@ impl Shell {
         interrupts: Interrupts,
         variables: Variables,
     ) -> Shell {
-        Shell { session, manner, interrupts, variables, out: Out::Stdout, depth: 0 }
+        let samples = Samples::default();
+        Shell { session, manner, interrupts, samples, variables, out: Out::Stdout, depth: 0 }
+    }
+
+    /// Makes the sample tables.
+    pub(super) fn make_samples(&mut self) -> Result<(), Failed> {
+        self.samples = Samples::make(&mut self.session).map_err(|e| self.failed(&e, ""))?;
+        Ok(())
     }
 
     /// Runs a text to its end or first error.
@@ -113,6 +122,7 @@ impl Shell {
         self.interrupts.clear();
         let own = text.get(statement.span.clone()).unwrap_or(text);
         let outcome = files::declare(&mut self.session, own)
+            .and_then(|()| self.samples.give_way(&mut self.session, &statement.statement))
             .and_then(|()| self.session.run(statement))
             .map_err(|e| self.failed(&e, text))?;
         match outcome {
@@ -330,6 +340,10 @@ mod tests {
 
     #[test]
     fn pages_are_found_and_near_codes_named() {
+        for code in codes::CODES {
+            let page = page(code.code).unwrap();
+            assert!(page.starts_with(&format!("{}: {}\n\n", code.code, code.title)), "{page}");
+        }
         assert!(page("hw-p004").unwrap().starts_with("HW-P004: no such column\n\n"));
         assert!(page("HW-P0004").unwrap_err().contains("did you mean `HW-P00"));
         assert_eq!(page("x").unwrap_err(), "there is no error code \"x\"");

@@ -6,8 +6,11 @@ use std::process::{Command, Output, Stdio};
 
 mod checkpoint;
 mod demo;
+mod jobs;
 mod nexmark_model;
 mod nexmark_sql;
+#[cfg(unix)]
+mod quickstart;
 #[cfg(unix)]
 mod shell;
 mod sql;

@@ -52,6 +52,7 @@ fn statements_are_typed_over_lines_completed_and_answered() {
     terminal.types(UP);
     terminal.sees("hw> \\q");
     terminal.types(CTRL_C);
+    terminal.is_asked();
     terminal.types(CTRL_D);
     assert_eq!(terminal.ends(), 0);
 }
@@ -75,7 +76,7 @@ fn a_live_query_is_updated_in_place_until_ctrl_c() {
     terminal.sees_that("growing counts", |screen| {
         numbers(screen).iter().sum::<u64>() > before && frames(screen) == 1
     });
-    terminal.sees(" rows · in ");
+    terminal.sees(" rows · watermark ");
     terminal.types(CTRL_C);
     terminal.sees(", stopped · ");
     terminal.is_asked();
@@ -85,6 +86,7 @@ fn a_live_query_is_updated_in_place_until_ctrl_c() {
     terminal.clears();
     terminal.types("\\mode changelog\r");
     terminal.sees("mode is changelog");
+    terminal.is_asked();
     terminal.types("SELECT auction, COUNT(*) AS n FROM bid GROUP BY auction;\r");
     terminal.sees("+U");
     terminal.types(CTRL_C);
@@ -114,10 +116,13 @@ fn an_error_shows_its_place_and_the_nearest_name_and_the_shell_goes_on() {
     terminal.clears();
     terminal.types("\\error p004\r");
     terminal.sees("HW-P004: no such column");
+    terminal.is_asked();
     terminal.types("\\tming\r");
     terminal.sees("did you mean \\timing?");
+    terminal.is_asked();
     terminal.types("SELECT 7 AS seven;\r");
     terminal.sees("│     7 │");
+    terminal.is_asked();
     terminal.types(CTRL_D);
     assert_eq!(terminal.ends(), 0);
 }
@@ -146,12 +151,74 @@ fn a_job_shows_its_progress_and_ctrl_c_ends_it_but_not_the_shell() {
     terminal.types(
         "CREATE TABLE nothing (auction BIGINT, price BIGINT) WITH ('connector' = 'blackhole');\r",
     );
+    terminal.sees("table nothing created");
     terminal.is_asked();
     terminal.types("INSERT INTO nothing SELECT auction, price FROM bid;\r");
     terminal.sees(" rows · ");
     terminal.sees(" ok, ");
     terminal.types(CTRL_C);
     terminal.sees("rows written, stopped · ");
+    terminal.is_asked();
+    terminal.types(CTRL_D);
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn timing_and_modes_are_switched_and_history_is_searched() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("orders.csv"), "id,city\n7,Oslo\n").unwrap();
+    let mut terminal = shell(&dir);
+    terminal.types("\\timing\r");
+    terminal.sees("timing is off");
+    terminal.is_asked();
+    terminal.types("SELECT city FROM 'ord");
+    terminal.types(TAB);
+    terminal.sees("'orders.csv");
+    terminal.types("';\r");
+    terminal.sees("│ Oslo │");
+    terminal.sees("1 row");
+    terminal.is_asked();
+    assert!(!terminal.contents().contains("1 row · "), "{}", terminal.contents());
+    terminal.types("\\timing on\r");
+    terminal.sees("timing is on");
+    for (mode, shown) in [
+        ("\\mode vertical", "city │ Oslo"),
+        ("\\mode json", "{\"city\":\"Oslo\"}"),
+        ("\\mode csv", "city\nOslo"),
+        ("\\mode table", "│ Oslo │"),
+    ] {
+        terminal.clears();
+        terminal.types(&format!("{mode}\r"));
+        terminal.sees(&format!("mode is {}", &mode[6..]));
+        terminal.is_asked();
+        // Ctrl-R finds what was typed before.
+        terminal.types("\x12");
+        terminal.types("city FR");
+        terminal.sees("SELECT city FROM 'orders.csv';");
+        terminal.types("\r");
+        terminal.sees(shown);
+        terminal.is_asked();
+    }
+    terminal.types(CTRL_D);
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn ctrl_c_ends_a_query_over_tables_that_end_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = shell(&dir);
+    terminal.types(
+        "CREATE TABLE much (n BIGINT) WITH ('connector' = 'datagen', \
+         'number-of-rows' = '1000000000000');\r",
+    );
+    terminal.sees("table much created");
+    terminal.is_asked();
+    terminal.types("SELECT MAX(n) FROM much;\r");
+    // Nothing shows when the query has begun, and before that the key is the prompt's.
+    terminal.types_until(CTRL_C, "cancelled");
+    terminal.is_asked();
+    terminal.types("SELECT 5 AS five;\r");
+    terminal.sees("│    5 │");
     terminal.is_asked();
     terminal.types(CTRL_D);
     assert_eq!(terminal.ends(), 0);

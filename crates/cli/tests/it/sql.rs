@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
+use super::jobs::job;
 use super::{headwater, run, stderr, stdout};
 
 fn sql(directory: &Path, args: &[&str]) -> (Option<i32>, String, String) {
@@ -97,6 +98,11 @@ fn a_live_query_is_json_lines_until_it_is_ended_or_nobody_reads() {
     let row: serde_json::Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
     assert!(row["price"].as_u64().unwrap() > 0, "{row}");
 
+    // So many rows are there soon, and the query ends by itself.
+    let (code, out, said) = sql(dir.path(), &["-c", "SELECT price AS p FROM bid LIMIT 3"]);
+    assert_eq!((code, out.lines().count()), (Some(0), 3), "{said}");
+    assert!(out.lines().all(|line| line.starts_with("{\"p\":")), "{out}");
+
     let text = "SELECT channel, COUNT(*) AS n FROM bid GROUP BY channel";
     let (code, out, said) = sql(dir.path(), &["-c", text, "--for", "2s"]);
     assert_eq!(code, Some(0), "{said}");
@@ -106,6 +112,7 @@ fn a_live_query_is_json_lines_until_it_is_ended_or_nobody_reads() {
         .map(|row| row["op"].as_str().unwrap().to_owned())
         .collect();
     assert!(ops.contains("+I") && ops.contains("+U"), "{ops:?}");
+    assert!(out.lines().all(|line| line.contains("\"n\":")), "{out:.200}");
 
     let mut child = headwater(dir.path(), &["sql", "-c", "SELECT * FROM bid"])
         .stdout(Stdio::piped())
@@ -129,32 +136,6 @@ fn errors_are_explained_by_their_code() {
     assert!(stderr(&output).contains("there is no error code \"HW-Z999\""));
 }
 
-/// A job over bounded input: prices by channel, in windows of a second of the auction's time.
-fn job(events: u64) -> String {
-    format!(
-        "CREATE TABLE bids (n BIGINT, price BIGINT, ts TIMESTAMP(3), \
-         WATERMARK FOR ts AS ts - INTERVAL '1' SECOND) WITH ('connector' = 'datagen', \
-         'number-of-rows' = '{events}', 'fields.n.kind' = 'sequence', 'fields.n.start' = '1', \
-         'fields.n.end' = '{events}');\n\
-         CREATE TABLE doubled (n BIGINT, twice BIGINT) WITH ('connector' = 'filesystem', \
-         'path' = 'out', 'format' = 'json');\n\
-         INSERT INTO doubled SELECT n, n * 2 FROM bids;\n"
-    )
-}
-
-/// The rows of all files that are visible in a folder.
-fn written(directory: &Path) -> Vec<String> {
-    let mut rows = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let hidden = path.file_name().unwrap().to_str().unwrap().starts_with(['.', '_']);
-        if path.is_file() && !hidden {
-            rows.extend(fs::read_to_string(path).unwrap().lines().map(str::to_owned));
-        }
-    }
-    rows
-}
-
 #[test]
 fn a_file_is_checked_without_being_run() {
     let dir = tempfile::tempdir().unwrap();
@@ -170,78 +151,25 @@ fn a_file_is_checked_without_being_run() {
 }
 
 #[test]
-fn a_job_runs_to_its_end_and_goes_on_from_its_checkpoint() {
+fn a_script_with_commands_and_samples_is_checked_too() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("job.sql"), job(1_000)).unwrap();
-    let args = ["run", "job.sql", "--checkpoint-dir", "state", "--workers", "2"];
-    let output = run(dir.path(), &args);
-    let said = stderr(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains(" · job job · 2 workers · state in state"), "{said}");
-    assert!(said.contains("\nfinished: in "), "{said}");
-    assert!(said.contains("in 1 000 = out 1 000 + dead-lettered 0 + dropped 0"), "{said}");
-    let rows = written(&dir.path().join("out"));
-    assert_eq!(rows.len(), 1_000);
-    assert!(rows.contains(&"{\"n\":1000,\"twice\":2000}".to_owned()), "{:?}", &rows[..3]);
-
-    // All was read and written: nothing is done twice.
-    let output = run(dir.path(), &args);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("going on from checkpoint "), "{}", stderr(&output));
-    assert_eq!(written(&dir.path().join("out")).len(), 1_000);
-}
-
-#[cfg(unix)]
-#[test]
-fn a_stopped_job_goes_on_where_it_was() {
-    use std::io::{BufRead, BufReader};
-    let dir = tempfile::tempdir().unwrap();
-    let text =
-        job(20_000).replace("'number-of-rows'", "'rows-per-second' = '5000', 'number-of-rows'");
-    fs::write(dir.path().join("job.sql"), text).unwrap();
-    let args = ["run", "job.sql", "--checkpoint-dir", "state", "--for", "1s"];
-    let output = run(dir.path(), &args);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("\nstopping: checkpoint "), "{}", stderr(&output));
-    let first = written(&dir.path().join("out")).len();
-    assert!(first < 20_000, "{first}");
-
-    // Killed: what it wrote since its last checkpoint comes once.
-    let mut child = headwater(dir.path(), &args[..4])
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap().contains("state in state")));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let output = run(dir.path(), &args[..4]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let mut rows = written(&dir.path().join("out"));
-    assert_eq!(rows.len(), 20_000);
-    rows.sort();
-    rows.dedup();
-    assert_eq!(rows.len(), 20_000);
+    let text = "\\timing off\nSELECT channel FROM bid;\n\\mode csv\nSELECT chanel FROM bid;\n";
+    fs::write(dir.path().join("a.sql"), text).unwrap();
+    let output = run(dir.path(), &["check", "a.sql"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("a.sql: error[HW-P003]"), "{}", stderr(&output));
+    let output = run(dir.path(), &["check", "a.sql", "--samples"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("  4 │ SELECT chanel FROM bid;"), "{}", stderr(&output));
 }
 
 #[test]
-fn what_is_no_job_is_refused() {
+fn a_table_of_ones_own_takes_the_place_of_a_sample() {
     let dir = tempfile::tempdir().unwrap();
-    let refused = |text: &str, args: &[&str], code: i32, says: &str| {
-        fs::write(dir.path().join("job.sql"), text).unwrap();
-        let output = run(dir.path(), &[&["run", "job.sql", "--workers", "1"], args].concat());
-        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
-        assert!(stderr(&output).contains(says), "{}", stderr(&output));
-    };
-    refused("SELECT 1;", &[], 2, "headwater sql -f FILE");
-    refused("CREATE VIEW v AS SELECT 1;", &[], 2, "has no INSERT");
-    refused("SELEC", &[], 2, "error[HW-S00");
-    let endless = "CREATE TABLE a (k BIGINT) WITH ('connector' = 'datagen', \
-                   'rows-per-second' = '10');\n\
-                   CREATE TABLE b (k BIGINT, n BIGINT) WITH ('connector' = 'blackhole');\n\
-                   INSERT INTO b SELECT k, COUNT(*) FROM a GROUP BY k;\n";
-    refused(endless, &[], 2, "error[HW-P009]");
-    let allowed = ["--allow-unbounded-state", "--for", "1s"];
-    refused(endless, &allowed, 0, "stopping: checkpoint ");
+    fs::write(dir.path().join("bids.csv"), "price\n7\n").unwrap();
+    let text = "CREATE TABLE bid (price INT) WITH ('connector' = 'filesystem', \
+                'path' = 'bids.csv', 'format' = 'csv', 'csv.header' = 'true'); \
+                SELECT price FROM bid;";
+    let (code, out, said) = sql(dir.path(), &["-c", text]);
+    assert_eq!((code, out.as_str()), (Some(0), "{\"price\":7}\n"), "{said}");
 }

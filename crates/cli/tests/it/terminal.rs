@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rexpect::process::{PtyProcess, WaitStatus};
@@ -89,7 +89,20 @@ impl Terminal {
         }
     }
 
-    /// Waits for an empty prompt in the last line.
+    /// Presses keys again and again until the screen shows a text.
+    pub(super) fn types_until(&mut self, keys: &str, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.contents().contains(text) {
+            assert!(Instant::now() < until, "no {text:?} on the screen:\n{}", self.contents());
+            self.types(keys);
+            while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(200)) {
+                self.screen.process(&bytes);
+            }
+        }
+    }
+
+    /// Waits for an empty prompt in the last line. Where something was just typed, wait for what it
+    /// gives first: keys that come before the prompt is there are lost.
     pub(super) fn is_asked(&mut self) {
         self.sees_that("prompt", |screen| screen.trim_end().ends_with("hw>"));
     }
@@ -102,7 +115,13 @@ impl Terminal {
     /// Waits for the program to end, and gives its code.
     pub(super) fn ends(mut self) -> i32 {
         let until = Instant::now() + PATIENCE;
-        while self.output.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
+        loop {
+            match self.output.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.screen.process(&bytes),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("no end:\n{}", self.contents()),
+            }
+        }
         self.process.set_kill_timeout(Some(1_000));
         match self.process.wait().unwrap() {
             WaitStatus::Exited(_, code) => code,

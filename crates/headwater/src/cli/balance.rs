@@ -13,6 +13,18 @@ pub fn lines(snapshot: &MetricsSnapshot) -> Vec<String> {
     snapshot.operators.iter().filter_map(line).collect()
 }
 
+/// Records that sinks have written, the dead letters aside.
+pub fn written(snapshot: &MetricsSnapshot) -> u64 {
+    let sinks = snapshot
+        .operators
+        .iter()
+        .filter(|o| o.label == "sink" && o.name != headwater_topology::DEAD_LETTERS);
+    let taken = |o: &OperatorSnapshotMetrics| {
+        o.totals.records_in.saturating_sub(o.totals.dead_lettered + o.totals.dropped)
+    };
+    sinks.map(taken).sum()
+}
+
 fn line(operator: &OperatorSnapshotMetrics) -> Option<String> {
     let t = &operator.totals;
     let refused = t.dead_lettered + t.dropped;
@@ -70,6 +82,7 @@ mod tests {
             sink "out": in 40 = written 40 + dead-lettered 0 + dropped 0
             sink "dead-letters": in 3 = written 3 + dead-lettered 0 + dropped 0"#]]
         .assert_eq(&lines(&snapshot).join("\n"));
+        assert_eq!(written(&snapshot), 40);
         snapshot.operators[0].totals.records_in += 1;
         assert!(lines(&snapshot)[0].ends_with("+ NOT ACCOUNTED FOR 1"));
     }

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use headwater_connect::{
     AttemptContext, BadRecord, Committer, Guarantee, Measure, TransactionLog, WriteStatus,
@@ -16,6 +17,7 @@ use headwater_topology::erased::{AnySink, AnyWriter};
 
 use crate::connectors::ChangelogMode;
 use crate::error::{SqlError, SqlResult};
+use crate::planner::step::{Op, Step};
 use crate::rows::{Chunk, Rows};
 use crate::splits::SplitBoard;
 
@@ -46,6 +48,8 @@ pub struct LiveQuery {
     handle: JobHandle,
     rows: Receiver<Chunk>,
     dropped: Arc<AtomicU64>,
+    /// Rows that are still to come where the query has a LIMIT over new rows.
+    left: Option<u64>,
 }
 
 impl LiveQuery {
@@ -60,17 +64,31 @@ impl LiveQuery {
         let rows = sink.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
         let rows = rows.ok_or_else(|| SqlError::internal("a live query has one reader"))?;
         let dropped = Arc::clone(&sink.attempts);
-        Ok(LiveQuery { schema, changelog, warnings, splits, handle, rows, dropped })
+        Ok(LiveQuery { schema, changelog, warnings, splits, handle, rows, dropped, left: None })
+    }
+
+    /// The same as a query that ends when the rows of its LIMIT are there: its input need not.
+    pub(super) fn ending_with(mut self, step: &Step) -> Self {
+        self.left = row_limit(step);
+        self
     }
 
     /// The next rows, waiting for them up to `timeout`.
     pub fn next(&mut self, timeout: Duration) -> LiveEvent {
         const STEP: Duration = Duration::from_millis(20);
         let mut left = timeout;
+        if self.left == Some(0) {
+            self.stop();
+            return LiveEvent::Ended;
+        }
         loop {
             let ended = self.handle.is_ended();
             match self.rows.recv_timeout(left.min(STEP)) {
-                Ok(chunk) => return LiveEvent::Rows(chunk),
+                Ok(chunk) => {
+                    let rows = chunk.len() as u64;
+                    self.left = self.left.map(|left| left.saturating_sub(rows));
+                    return LiveEvent::Rows(self.named(chunk));
+                }
                 Err(RecvTimeoutError::Disconnected) => return LiveEvent::Ended,
                 Err(RecvTimeoutError::Timeout) if ended => return LiveEvent::Ended,
                 Err(RecvTimeoutError::Timeout) if left <= STEP => return LiveEvent::Nothing,
@@ -79,9 +97,24 @@ impl LiveQuery {
         }
     }
 
+    /// The chunk with the query's names of its columns: steps that only rename hand chunks on as
+    /// they are.
+    fn named(&self, chunk: Chunk) -> Chunk {
+        let columns = chunk.data.columns().to_vec();
+        match RecordBatch::try_new(Arc::clone(&self.schema), columns) {
+            Ok(data) => Chunk { data, ..chunk },
+            Err(_) => chunk,
+        }
+    }
+
     /// The job that runs the query.
     pub fn job(&self) -> &JobHandle {
         &self.handle
+    }
+
+    /// How many rows are still to come before the query ends by itself, where that is known.
+    pub fn rows_left(&self) -> Option<u64> {
+        self.left
     }
 
     /// How often the query began anew after a failure: rows given before may come again then.
@@ -100,6 +133,18 @@ impl LiveQuery {
     /// What the query failed with.
     pub fn finish(&mut self) -> SqlResult<Outcome> {
         Ok(self.handle.wait()?)
+    }
+}
+
+/// How many rows a step gives at most, where those are never changed afterwards.
+fn row_limit(step: &Step) -> Option<u64> {
+    if !step.traits.append_only() {
+        return None;
+    }
+    match &step.op {
+        Op::Limit { fetch, .. } => Some(*fetch),
+        Op::Calc { filter: None, .. } => step.input().and_then(|input| row_limit(input)),
+        _ => None,
     }
 }
 

@@ -143,7 +143,7 @@ fn pieces_share_one_header() {
     let piece = counts(None, &[("a", 1)]).data;
     let text = printer.print(&piece).unwrap() + &printer.print(&piece).unwrap();
     assert_eq!(text, "op,n\na,1\na,1\n");
-    assert_eq!(printer.rows(), 2);
+    assert_eq!(printer.rows, 2);
 
     let mut printer = Printer::growing(Mode::Vertical);
     let text = printer.print(&piece).unwrap() + &printer.print(&piece).unwrap();
