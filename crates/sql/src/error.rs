@@ -7,6 +7,7 @@
 pub mod codes;
 mod convert;
 mod nearest;
+mod planned;
 mod render;
 
 use std::fmt;

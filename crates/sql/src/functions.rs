@@ -19,8 +19,10 @@ mod compare;
 mod convert;
 mod json;
 mod listagg;
+mod literals;
 pub mod names;
 mod native;
+mod negate;
 mod numeric;
 mod params;
 mod returns;
@@ -68,6 +70,7 @@ pub fn register(registry: &mut dyn FunctionRegistry, mode: Mode) -> Result<()> {
     for spec in time::clock_specs() {
         registry.register_udf(Arc::new(time::clock_udf(spec, mode == Mode::Streaming)))?;
     }
+    registry.register_udf(Arc::new(negate::negate()))?;
     registry.register_udaf(Arc::new(average::average()))?;
     registry.register_udaf(Arc::new(listagg::listagg()))?;
     registry.register_expr_planner(Arc::new(arithmetic::Arithmetic))?;

@@ -9,11 +9,15 @@ use datafusion::common::{Column, DataFusionError, Diagnostic, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 use headwater_core::{Error, ErrorKind};
 
+use super::planned::{planned, sql_types};
 use super::{Location, Span, SqlError, codes};
 
 impl From<Error> for SqlError {
     fn from(error: Error) -> Self {
+        let mut message = error.to_string();
         let code = match error.kind() {
+            // An operator's rows were read; what failed is computed of them.
+            ErrorKind::Data if message.starts_with("operator ") => codes::EVALUATION,
             ErrorKind::Config => codes::CONFIG,
             ErrorKind::Plan => codes::PLAN,
             ErrorKind::Data => codes::BAD_RECORD,
@@ -24,7 +28,6 @@ impl From<Error> for SqlError {
             ErrorKind::User => codes::USER_CODE,
             _ => codes::INTERNAL,
         };
-        let mut message = error.to_string();
         let mut cause = std::error::Error::source(&error);
         while let Some(e) = cause {
             message.push_str(&format!(": {e}"));
@@ -116,10 +119,12 @@ impl From<DataFusionError> for SqlError {
             DataFusionError::SQL(e, _) => SqlError::from(*e),
             DataFusionError::SchemaError(e, _) => schema_error(&e),
             DataFusionError::NotImplemented(m) => {
-                SqlError::new(codes::NOT_IMPLEMENTED, sentence(&m))
+                SqlError::new(codes::NOT_IMPLEMENTED, sql_types(&sentence(&m)))
             }
             DataFusionError::Plan(m) => planned(&m),
             DataFusionError::Configuration(m) => SqlError::new(codes::BAD_SETTING, sentence(&m)),
+            // A function's types are looked at again where it is made to run.
+            DataFusionError::Execution(m) if m.contains("coercion failed with") => planned(&m),
             DataFusionError::Execution(m) => SqlError::new(codes::EVALUATION, sentence(&m)),
             DataFusionError::ResourcesExhausted(m) => SqlError::new(codes::RESOURCES, sentence(&m)),
             DataFusionError::ParquetError(e) => SqlError::new(codes::BAD_RECORD, e.to_string()),
@@ -173,12 +178,15 @@ fn diagnosed(diagnostic: &Diagnostic, mut error: SqlError) -> SqlError {
         });
     }
     for note in &diagnostic.notes {
-        error.help.push(sentence(&note.message));
+        // Names that are near or possible are told by the error itself.
+        if !note.message.contains("ossible ") {
+            error.help.push(sql_types(&sentence(&note.message)));
+        }
     }
     for help in &diagnostic.helps {
         let text = sentence(&help.message);
-        if error.label.is_none() || !text.contains("id you mean") && !text.contains("ossible") {
-            error.help.push(text);
+        if !text.contains("id you mean") && !text.contains("ossible ") {
+            error.help.push(sql_types(&text));
         }
     }
     error
@@ -206,7 +214,12 @@ fn schema_error(error: &SchemaError) -> SqlError {
 
 fn unknown_column(field: &Column, valid: &[Column]) -> SqlError {
     let of_table = |c: &&Column| field.relation.is_none() || c.relation == field.relation;
-    let known: Vec<&str> = valid.iter().filter(of_table).map(|c| c.name.as_str()).collect();
+    let mut known: Vec<&str> = Vec::new();
+    for column in valid.iter().filter(of_table) {
+        if !known.contains(&column.name.as_str()) {
+            known.push(&column.name);
+        }
+    }
     let tables: Vec<String> =
         valid.iter().filter_map(|c| c.relation.as_ref().map(|r| r.table().to_owned())).collect();
     let one_table = tables.first().filter(|t| tables.iter().all(|o| o == *t));
@@ -229,46 +242,6 @@ fn unknown_column(field: &Column, valid: &[Column]) -> SqlError {
         "columns",
         known,
     )
-}
-
-/// Tells a plan error's code by its sentence: DataFusion has one variant for all of them.
-fn planned(message: &str) -> SqlError {
-    let m = sentence(message);
-    let quoted = |m: &str| m.split('\'').nth(1).map(str::to_owned);
-    if m.starts_with("table '") && m.ends_with("not found") {
-        let name = quoted(&m).unwrap_or_default();
-        // Names are written with their catalog and schema, of which there is one.
-        let name = name.rsplit('.').next().unwrap_or_default().to_owned();
-        return SqlError::new(codes::UNKNOWN_TABLE, format!("no table `{name}`"))
-            .help("SHOW TABLES lists tables and views; names are case-sensitive");
-    }
-    if m.starts_with("invalid function '") || m.starts_with("table function '") {
-        let name = quoted(&m).unwrap_or_default();
-        let error = SqlError::new(codes::UNKNOWN_FUNCTION, format!("no function `{name}`"));
-        return match m.split('\'').nth(3) {
-            Some(near) => error.label(format!("did you mean `{near}`?")),
-            None => error.help("SHOW FUNCTIONS lists them all"),
-        };
-    }
-    let lower = m.to_ascii_lowercase();
-    let code = if lower.contains("must be in the group by clause")
-        || lower.contains("must appear in the group by clause")
-        || lower.contains("references non-aggregate values")
-    {
-        codes::NOT_GROUPED
-    } else if lower.contains("cannot coerce")
-        || lower.contains("coercion from")
-        || lower.contains("cannot infer common")
-        || lower.contains("no function matches")
-        || lower.contains("cannot cast")
-        || lower.contains("unsupported cast")
-        || lower.contains("incompatible")
-    {
-        codes::TYPE_MISMATCH
-    } else {
-        codes::PLAN
-    };
-    SqlError::new(code, m)
 }
 
 /// Splits `message at Line: 1, Column: 5`.
@@ -301,7 +274,7 @@ fn expectation(message: &str) -> String {
 }
 
 /// The first letter small where it begins an ordinary word, no prefixes, backtraces or stop.
-fn sentence(message: &str) -> String {
+pub(super) fn sentence(message: &str) -> String {
     let text = message.split("\n\nbacktrace").next().unwrap_or(message).trim();
     let text = text.strip_prefix("Error during planning: ").unwrap_or(text);
     let text = text.strip_prefix("Execution error: ").unwrap_or(text);

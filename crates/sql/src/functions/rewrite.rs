@@ -7,14 +7,16 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr,
-    Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Subscript, Value,
-    VisitMut, helpers::attached_token::AttachedToken, visit_expressions_mut,
+    Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Subscript,
+    UnaryOperator, Value, VisitMut, helpers::attached_token::AttachedToken, visit_expressions_mut,
 };
 
 use crate::error::{SqlError, SqlResult, codes};
 
 use super::casts;
+use super::literals::{approximate, escaped};
 use super::names::renamed;
+use super::negate::NEGATE;
 use super::syntax::{call, nested, not, null, text};
 use super::time::Unit;
 
@@ -88,7 +90,23 @@ fn rewrite_one(expr: &mut Expr) -> SqlResult<()> {
                 None => return Ok(()),
             }
         }
-        Expr::CompoundFieldAccess { root, access_chain } => match subscripts(root, access_chain) {
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            name_fields(access_chain);
+            match subscripts(root, access_chain) {
+                Some(rewritten) => rewritten,
+                None => return Ok(()),
+            }
+        }
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            return escaped(pattern, escape_char);
+        }
+        // The sign of a literal is a part of it.
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr }
+            if !matches!(**expr, Expr::Value(_) | Expr::Interval(_)) =>
+        {
+            call(NEGATE, vec![(**expr).clone()])
+        }
+        Expr::Value(value) => match approximate(&value.value) {
             Some(rewritten) => rewritten,
             None => return Ok(()),
         },
@@ -97,6 +115,17 @@ fn rewrite_one(expr: &mut Expr) -> SqlResult<()> {
     };
     *expr = rewritten;
     Ok(())
+}
+
+/// The fields of `a[1].b` as DataFusion takes them: their names as texts.
+fn name_fields(chain: &mut [AccessExpr]) {
+    for access in chain {
+        if let AccessExpr::Dot(field) = access
+            && let Expr::Identifier(name) = field
+        {
+            *field = text(name.value.clone());
+        }
+    }
 }
 
 /// `a[i]` where i is no constant, which DataFusion knows of arrays only.

@@ -18,6 +18,7 @@ use super::tables::connector_table;
 use crate::connectors::{self, ConnectorContext};
 use crate::error::{SqlError, SqlResult, codes};
 
+mod floats;
 mod sums;
 mod ties;
 mod windows;
@@ -77,7 +78,13 @@ impl BatchQuery {
 fn in_batch(plan: LogicalPlan, cx: &ConnectorContext) -> SqlResult<Transformed<LogicalPlan>> {
     match plan {
         LogicalPlan::TableScan(scan) => provided(scan, cx),
-        LogicalPlan::Window(window) => Ok(ties::settle(window)?),
+        LogicalPlan::Window(window) => {
+            let settled = ties::settle(window)?;
+            match settled.data {
+                LogicalPlan::Window(window) => Ok(sums::widen_over(window)?),
+                data => Ok(Transformed { data, ..settled }),
+            }
+        }
         LogicalPlan::Extension(extension) => {
             let node = extension.node.as_any();
             if let Some(watermark) = node.downcast_ref::<WatermarkNode>() {

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -16,6 +18,7 @@ use datafusion::logical_expr::{
     AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::sql::planner::ContextProvider;
+use datafusion::sql::sqlparser::ast::{Query, visit_relations};
 
 use super::prepare::hints;
 use super::{logical, markers, tables};
@@ -36,6 +39,8 @@ pub(crate) struct Context<'a> {
     planners: Vec<Arc<dyn ExprPlanner>>,
     /// Views being planned, outermost first.
     views: RefCell<Vec<String>>,
+    /// Views that are planned already.
+    ready: RefCell<HashMap<String, SqlResult<LogicalPlan>>>,
 }
 
 impl<'a> Context<'a> {
@@ -45,10 +50,31 @@ impl<'a> Context<'a> {
             catalog,
             planners: state.expr_planners().to_vec(),
             views: RefCell::default(),
+            ready: RefCell::default(),
+        }
+    }
+
+    /// Plans the views that a query names, each once. Deep within the query there is less
+    /// stack left for it.
+    pub(crate) fn plan_ahead(&self, query: &Query) {
+        let mut names = Vec::new();
+        let _ = visit_relations(query, |name| {
+            names.extend(name.0.last().and_then(|part| part.as_ident()).map(|i| i.value.clone()));
+            ControlFlow::<()>::Continue(())
+        });
+        for name in names {
+            let is_view = matches!(self.catalog.get(&name), Some(Relation::View(_)));
+            if is_view && !self.ready.borrow().contains_key(&name) {
+                let plan = self.plan_of(&TableReference::bare(name.as_str()));
+                self.ready.borrow_mut().insert(name, plan);
+            }
         }
     }
 
     fn plan_of(&self, name: &TableReference) -> SqlResult<LogicalPlan> {
+        if let Some(ready) = self.ready.borrow().get(name.table()) {
+            return ready.clone();
+        }
         let view = match self.catalog.get(name.table()) {
             Some(Relation::View(view)) => view,
             Some(Relation::Table(table)) => {

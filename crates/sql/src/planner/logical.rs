@@ -16,11 +16,13 @@ use super::engine::{parser_options, streaming_optimizer};
 use super::markers::{MARKERS, spec_of};
 use super::nodes::WindowTvf;
 use super::prepare::prepare;
+use super::{float_casts, row_casts};
 use crate::error::{SqlError, SqlResult, codes};
 
 /// Plans a query: names and functions are resolved, types not yet made equal.
 pub(crate) fn raw_plan(cx: &Context<'_>, query: Query) -> SqlResult<LogicalPlan> {
     let query = prepare(query)?;
+    cx.plan_ahead(&query);
     let planner = SqlToRel::new_with_options(cx, parser_options(cx.state));
     let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query.clone())));
     plan.and_then(windows_in_place).map_err(|e| placed(e.into(), &query))
@@ -53,8 +55,9 @@ pub(crate) fn query_plan(cx: &Context<'_>, query: Query) -> SqlResult<LogicalPla
     Ok(analyze(cx.state, plan)?)
 }
 
-/// Makes types equal.
+/// Makes types equal, by the casts of this dialect first.
 pub(crate) fn analyze(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = float_casts::compared(row_casts::by_position(plan)?)?;
     state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }
 

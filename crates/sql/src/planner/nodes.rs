@@ -130,9 +130,13 @@ impl WindowTvf {
     ) -> Result<Self> {
         let time_type = time.get_type(input.schema())?;
         if !matches!(time_type, DataType::Timestamp(..)) {
-            let message = format!("{} needs a time attribute, and {time} is none", spec.name());
+            let column = match &time {
+                Expr::Column(column) => column.name.clone(),
+                other => other.to_string(),
+            };
+            let message = format!("{} needs a time attribute, and `{column}` is none", spec.name());
             let error = SqlError::new(codes::NO_TIME_ATTRIBUTE, message).help(format!(
-                "{time} is {}; a time attribute is a TIMESTAMP or TIMESTAMP_LTZ column with a \
+                "`{column}` is {}; a time attribute is a TIMESTAMP or TIMESTAMP_LTZ column with a \
                  watermark, or PROCTIME()",
                 type_name(&time_type)
             ));

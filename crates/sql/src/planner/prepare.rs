@@ -7,10 +7,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, Select, SelectItem, TableFactor, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Ident, Query, Select, SelectItem, Spanned, TableFactor, VisitMut,
+    VisitorMut,
 };
 
-use crate::error::{SqlError, SqlResult};
+use crate::catalog::simple_name;
+use crate::error::{SqlError, SqlResult, codes};
 use crate::functions;
 
 mod calls;
@@ -29,6 +31,9 @@ pub(crate) fn prepare(mut query: Query) -> SqlResult<Query> {
     functions::rewrite_all(&mut query)?;
     Ok(query)
 }
+
+/// How many conditions one chain of AND or OR may have.
+const MAX_CONDITIONS: usize = 1_000;
 
 struct Rewriter;
 
@@ -49,12 +54,61 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
-        flow(windows::rewrite(factor).and_then(|()| hints::rewrite(factor)))
+        flow(
+            windows::rewrite(factor)
+                .and_then(|()| check(factor))
+                .and_then(|()| hints::rewrite(factor)),
+        )
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         calls::rewrite(expr);
-        ControlFlow::Continue(())
+        flow(refuse_long_chain(expr))
+    }
+}
+
+/// Refuses conditions joined into a chain so long that planning it takes for ever: it nests.
+fn refuse_long_chain(expr: &Expr) -> SqlResult<()> {
+    let Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } = expr else {
+        return Ok(());
+    };
+    let mut open = vec![expr];
+    let mut conditions = 0;
+    while let Some(expr) = open.pop() {
+        match expr {
+            Expr::BinaryOp { left, op: same, right } if same == op => open.extend([&**left, right]),
+            _ => conditions += 1,
+        }
+        if conditions + open.len() > MAX_CONDITIONS {
+            let message = format!("more than {MAX_CONDITIONS} conditions are joined by {op}");
+            return Err(SqlError::new(codes::TOO_DEEP, message)
+                .help("a list of values is written x IN (…) or x NOT IN (…)"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what would be left out or misread of a table.
+fn check(factor: &TableFactor) -> SqlResult<()> {
+    match factor {
+        TableFactor::Table { name, version, .. } => {
+            if version.is_some() {
+                return Err(SqlError::unsupported("FOR SYSTEM_TIME AS OF").at(name.span()).help(
+                    "it looks up rows of another table, which is a join, and joins come next",
+                ));
+            }
+            simple_name(name).map(|_| ())
+        }
+        TableFactor::TableFunction { expr: Expr::Function(function), .. } => {
+            let name = function.name.to_string();
+            let message = format!("no table function `{name}`");
+            Err(SqlError::new(codes::UNKNOWN_FUNCTION, message).at(function.name.span()).names(
+                &name,
+                "table functions",
+                ["TUMBLE", "HOP", "CUMULATE", "SESSION"],
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -7,12 +7,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::execution::context::ExecutionProps;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
+use datafusion::logical_expr::{Expr, Join, LogicalPlan, Subquery};
 use datafusion::physical_expr::create_physical_expr;
 
 use super::nodes::{WatermarkNode, WindowTvf};
@@ -112,9 +112,12 @@ impl Translator {
                     Err(SqlError::internal(format!("no step for {}", extension.node.name())))
                 }
             }
-            LogicalPlan::Join(_) => Err(SqlError::unsupported("JOIN in a streaming query").help(
-                "joins come next; over bounded tables, SET 'execution.runtime-mode' = 'batch'",
-            )),
+            LogicalPlan::Join(join) => {
+                let clause = clause_of(join);
+                Err(SqlError::unsupported(format!("{clause} in a streaming query")).help(
+                    "joins come next; over bounded tables, SET 'execution.runtime-mode' = 'batch'",
+                ))
+            }
             LogicalPlan::Unnest(_) => Err(SqlError::unsupported("UNNEST in a streaming query")),
             LogicalPlan::RecursiveQuery(_) => {
                 Err(SqlError::unsupported("WITH RECURSIVE in a streaming query"))
@@ -146,6 +149,17 @@ impl Translator {
         let inputs: Vec<_> = step.inputs.iter().map(Arc::as_ptr).collect();
         let key = format!("{:?} {inputs:?} {:?} {:?}", step.op, step.identity, step.schema);
         Arc::clone(self.made.entry(key).or_insert_with(|| Arc::new(step)))
+    }
+}
+
+/// What the text says where the plan has a join.
+fn clause_of(join: &Join) -> &'static str {
+    let unnests = join.right.exists(|node| Ok(matches!(node, LogicalPlan::Unnest(_))));
+    match (join.null_equality, join.join_type) {
+        (NullEquality::NullEqualsNull, JoinType::LeftSemi) => "INTERSECT",
+        (NullEquality::NullEqualsNull, JoinType::LeftAnti) => "EXCEPT",
+        _ if unnests.unwrap_or_default() => "UNNEST",
+        _ => "JOIN",
     }
 }
 

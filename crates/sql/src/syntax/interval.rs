@@ -208,6 +208,11 @@ pub(super) fn normalize(interval: &mut Interval) -> SqlResult<()> {
         && interval.fractional_seconds_precision.is_none()
         && !matches!(interval.value.as_ref(), Expr::UnaryOp { .. });
     if plain {
+        // DataFusion reads it, and would say in its own words that it can't.
+        let known = interval.leading_field.as_ref().is_some_and(|f| unit_of(f).is_some());
+        if known && literal(&interval.value).is_some() {
+            interval_length(interval)?;
+        }
         return Ok(());
     }
     let length = interval_length(interval)?;

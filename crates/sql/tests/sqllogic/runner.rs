@@ -1,7 +1,7 @@
 //! Runs the blocks of a file.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -15,8 +15,10 @@ use super::case::{Block, parse, print};
 /// What became of a file.
 #[derive(Default)]
 pub struct Report {
-    /// Queries run, each counted once.
+    /// Statements with an answer, each counted once whatever the number of modes.
     pub queries: usize,
+    /// Statements that fail, and must.
+    pub errors: usize,
     /// What was not as expected, with the line.
     pub failures: Vec<String>,
 }
@@ -29,8 +31,11 @@ pub fn run_file(path: &Path, accept: bool) -> Report {
     let mut runner = Runner { session: session(2), dir: dir.path().display().to_string() };
     let mut report = Report::default();
     for block in &mut blocks {
-        let is_query = matches!(block.head[0].as_str(), "query" | "changelog" | "error" | "text");
-        report.queries += usize::from(is_query);
+        match block.head[0].as_str() {
+            "query" | "changelog" | "text" => report.queries += 1,
+            "error" => report.errors += 1,
+            _ => {}
+        }
         match runner.run(block) {
             Ok(None) => {}
             Ok(Some(found)) => {
@@ -94,10 +99,7 @@ impl Runner {
                 Ok(None)
             }
             ["statement"] => self.statement(&text).map(|()| None),
-            ["error", with @ ..] => match self.statement_of(&text) {
-                Ok(()) => Err("it did not fail".to_owned()),
-                Err(error) => Ok(Some(error_lines(&error, with.contains(&"help"), &self.dir))),
-            },
+            ["error", options @ ..] => self.error(&text, options).map(Some),
             ["query", options @ ..] => self.query(&text, options).map(Some),
             ["changelog"] => self.changelog(&text).map(Some),
             ["text"] => self.text(&text).map(Some),
@@ -115,6 +117,42 @@ impl Runner {
             match outcome {
                 Outcome::Job(mut job) => _ = job.wait()?,
                 Outcome::Live(mut live) => _ = collect(&mut live)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, text: &str, options: &[&str]) -> Result<Vec<String>, String> {
+        let mode = options.iter().find(|o| ["streaming", "batch"].contains(*o));
+        if let Some(mode) = mode {
+            self.set_mode(mode);
+        }
+        let answer = self.refusal(text);
+        if mode.is_some() {
+            self.set_mode("automatic");
+        }
+        match answer {
+            Ok(()) => Err("it did not fail".to_owned()),
+            Err(error) => Ok(error_lines(&error, options, &self.dir)),
+        }
+    }
+
+    /// Runs what should fail; what has no end is stopped when it did not fail soon.
+    fn refusal(&mut self, text: &str) -> SqlResult<()> {
+        let until = Instant::now() + Duration::from_secs(5);
+        for outcome in self.session.execute(text)? {
+            match outcome {
+                Outcome::Job(mut job) if job.bounded => _ = job.wait()?,
+                Outcome::Live(mut live) => {
+                    while !matches!(live.next(Duration::from_millis(50)), LiveEvent::Ended) {
+                        if Instant::now() > until {
+                            live.stop();
+                            return Ok(());
+                        }
+                    }
+                    live.finish()?;
+                }
                 _ => {}
             }
         }
@@ -209,14 +247,27 @@ impl Runner {
     }
 }
 
-fn error_lines(error: &SqlError, with_help: bool, dir: &str) -> Vec<String> {
-    let mut lines = vec![format!("{} {}", error.code, error.message)];
-    if with_help {
+fn error_lines(error: &SqlError, options: &[&str], dir: &str) -> Vec<String> {
+    let mut lines = vec![format!("{} {}", error.code, without_ids(&error.message))];
+    if options.contains(&"help") || options.contains(&"label") {
         lines.extend(error.label.iter().map(|l| format!("label: {l}")));
+    }
+    if options.contains(&"help") {
         lines.extend(error.help.iter().map(|h| format!("help: {h}")));
     }
     let lines = lines.iter().flat_map(|l| l.lines().map(|l| l.replace(dir, "${DIR}")));
     lines.filter(|l| !l.is_empty()).collect()
+}
+
+/// A message without the numbers of operators, which say nothing and change with the plan.
+fn without_ids(message: &str) -> String {
+    let part = |part: &str| match part.rsplit_once('-') {
+        Some((name, id)) if id.len() == 8 && id.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            name.to_owned()
+        }
+        _ => part.to_owned(),
+    };
+    message.split('"').map(part).collect::<Vec<_>>().join("\"")
 }
 
 fn changed(chunk: &Chunk) -> Vec<String> {
@@ -239,16 +290,19 @@ pub fn rows(batch: &RecordBatch) -> Vec<String> {
     (0..batch.num_rows()).map(row).collect()
 }
 
-/// The lines of all files in a folder and below, sorted.
+/// The lines of all files in a folder and below, sorted; hidden ones are the sink's own.
 fn files(folder: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else { return lines };
     for entry in entries {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with(['.', '_']) {
+            continue;
+        }
         if path.is_dir() {
             lines.extend(files(&path));
-        } else if !name.starts_with(['.', '_']) {
+        } else {
             let text = std::fs::read_to_string(&path).unwrap();
             lines.extend(text.lines().map(str::to_owned));
         }

@@ -24,8 +24,8 @@ impl Udaf {
         let fields = function.state_fields().map_err(datafusion_error)?;
         let state = RowCodec::new(fields.iter().map(|f| f.data_type().clone()).collect())?;
         if retract {
-            let accumulator = function.create_sliding_accumulator().map_err(datafusion_error)?;
-            if !accumulator.supports_retract_batch() {
+            let accumulator = function.create_sliding_accumulator();
+            if !accumulator.is_ok_and(|a| a.supports_retract_batch()) {
                 let name = function.fun().name();
                 let message = format!("{name} is not supported over rows that are taken back");
                 return Err(Error::plan(message));

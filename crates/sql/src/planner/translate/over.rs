@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{FieldRef, IntervalMonthDayNano, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
+use datafusion::functions_aggregate::first_last::{first_value_udaf, last_value_udaf};
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, WindowFunction};
 use datafusion::logical_expr::{
     Expr, Window, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
@@ -92,14 +93,18 @@ fn window_call(expr: &Expr) -> SqlResult<&WindowFunction> {
 fn aggregate_of(call: &WindowFunction) -> SqlResult<AggregateFunction> {
     let func = match &call.fun {
         WindowFunctionDefinition::AggregateUDF(func) => Arc::clone(func),
-        WindowFunctionDefinition::WindowUDF(function) => {
-            let name = function.name().to_ascii_uppercase();
-            let error = SqlError::unsupported(format!("{name}() OVER in a streaming query"));
-            return Err(match name.as_str() {
-                "ROW_NUMBER" => error.help("keep the first rows: … WHERE rn <= 10"),
-                _ => error,
-            });
-        }
+        WindowFunctionDefinition::WindowUDF(function) => match function.name() {
+            "first_value" => first_value_udaf(),
+            "last_value" => last_value_udaf(),
+            name => {
+                let called = name.to_ascii_uppercase();
+                let error = SqlError::unsupported(format!("{called}() OVER in a streaming query"));
+                return Err(match called.as_str() {
+                    "ROW_NUMBER" => error.help("keep the first rows: … WHERE rn <= 10"),
+                    _ => error,
+                });
+            }
+        },
     };
     let params = AggregateFunctionParams {
         args: call.params.args.clone(),

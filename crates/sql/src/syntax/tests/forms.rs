@@ -208,7 +208,7 @@ fn emit_is_read_back() {
 
 #[test]
 fn intervals_in_milliseconds() {
-    let ms = |text: &str| interval_ms(&parse_expr(text).unwrap()).map_err(|e| e.message);
+    let ms = |text: &str| parse_expr(text).and_then(|e| interval_ms(&e)).map_err(|e| e.message);
     assert_eq!(ms("INTERVAL '5' SECOND"), Ok(5_000));
     assert_eq!(ms("INTERVAL 5 MINUTE"), Ok(300_000));
     assert_eq!(ms("INTERVAL '0.25' SECOND"), Ok(250));
