@@ -4,6 +4,7 @@
 //! else, and in other modes, each piece is printed as it comes. When nothing has come for three
 //! seconds it says why, and again when the reason changes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::error::ArrowError;
@@ -29,6 +30,7 @@ const MOST_LINES: usize = 40;
 const OTHER_LINES: usize = 10;
 
 /// What is shown of a query.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum View {
     InPlace { folded: Folded, inline: Inline },
     Pieces { printer: Printer, ops: bool },
@@ -85,7 +87,7 @@ pub(super) fn attend(
 impl View {
     fn new(shell: &Shell, query: &LiveQuery) -> Result<View, ArrowError> {
         if shell.draws() && shell.manner.mode == Mode::Table {
-            let folded = Folded::new(query.schema.clone(), &query.changelog)?;
+            let folded = Folded::new(Arc::clone(&query.schema), &query.changelog)?;
             return Ok(View::InPlace { folded, inline: Inline::default() });
         }
         let mode = shell.manner.mode;

@@ -26,6 +26,7 @@ const WAITING: usize = 64;
 
 /// What a running SELECT gives next.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is moved once per batch")]
 pub enum LiveEvent {
     /// Rows, each with what it does.
     Rows(Chunk),
