@@ -22,11 +22,23 @@ pub(crate) struct Refused {
     /// Innermost first.
     path: Vec<String>,
     message: String,
+    /// It is NULL where there must be a value.
+    null: bool,
 }
 
 impl Refused {
     fn new(message: impl Into<String>) -> Self {
-        Refused { path: Vec::new(), message: message.into() }
+        Refused { path: Vec::new(), message: message.into(), null: false }
+    }
+
+    /// NULL, where a type has no place for it.
+    fn null() -> Self {
+        Refused { null: true, ..Refused::new("it is NULL, and the field is no Option") }
+    }
+
+    /// Whether the value is NULL where there must be one.
+    pub(crate) fn is_null(&self) -> bool {
+        self.null
     }
 
     /// The same, in a field.

@@ -31,6 +31,7 @@ pub mod syntax;
 mod text;
 mod time;
 mod types;
+pub mod user;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ use datafusion::execution::FunctionRegistry;
 pub use names::of_java_class;
 pub use rewrite::{rewrite, rewrite_all};
 pub use time::{Moment, at_moment};
+pub use user::AggregateFunction;
 
 use native::{Native, Spec};
 

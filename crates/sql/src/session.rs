@@ -5,6 +5,7 @@
 //!
 //! Reading order: [`outcome`] → [`settings`] → [`run`] → [`live`] → [`fold`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -27,6 +28,7 @@ mod hints;
 pub mod in_job;
 pub mod live;
 pub mod outcome;
+mod register;
 mod run;
 pub mod settings;
 mod show;
@@ -60,9 +62,12 @@ pub struct Session {
     catalog: Catalog,
     streaming: SessionState,
     batch: SessionState,
-    runtime: tokio::runtime::Runtime,
+    /// Shared with the jobs that run bounded queries on it: they may outlive the session.
+    runtime: Arc<tokio::runtime::Runtime>,
     /// The streams of a job that are tables.
     streams: Arc<Vec<Arc<StreamTable>>>,
+    /// Names of functions that the program registered, in lower case.
+    registered: BTreeSet<String>,
 }
 
 impl Session {
@@ -85,8 +90,9 @@ impl Session {
             catalog: Catalog::new(),
             streaming: engine::session_state(functions::Mode::Streaming)?,
             batch: engine::session_state(functions::Mode::Batch)?,
-            runtime,
+            runtime: Arc::new(runtime),
             streams: Arc::default(),
+            registered: BTreeSet::new(),
         })
     }
 

@@ -33,6 +33,21 @@ pub(crate) fn columns_of<T: DeserializeOwned>() -> SqlResult<Vec<Field>> {
     fields.collect()
 }
 
+/// The type of the column that holds values of type `T`.
+///
+/// # Errors
+/// When it cannot be looked into, or there is none.
+pub(crate) fn type_of<T: DeserializeOwned>() -> SqlResult<DataType> {
+    let of = short_name::<T>();
+    let none =
+        |why: String| SqlError::new(codes::BAD_SCHEMA, format!("{of} has no SQL type: {why}"));
+    let shape = shape_of::<T>().map_err(|stop| none(stop.to_string()))?;
+    sql_type(&shape).map_err(|(path, what)| match path.is_empty() {
+        true => none(format!("it is {what}")),
+        false => none(format!("`{}` is {what}", path.join("."))),
+    })
+}
+
 /// Refuses columns that `T` cannot be made of, or to which it has no field.
 ///
 /// # Errors

@@ -225,7 +225,7 @@ impl<'a> Cell<'a> {
 
     fn refuse_null(&self) -> Result<(), Refused> {
         if self.cells.is_null(self.row) {
-            return Err(Refused::new("it is NULL, and the field is no Option"));
+            return Err(Refused::null());
         }
         Ok(())
     }

@@ -28,6 +28,14 @@ pub(crate) fn write<T: Serialize>(
     record.serialize(Record { fields: Fields::new(&mut columns.columns, row, except) })
 }
 
+/// Writes one value to its column.
+///
+/// # Errors
+/// Why it does not fit.
+pub(crate) fn write_value<T: Serialize>(value: &T, column: &mut Column) -> Result<(), Refused> {
+    value.serialize(Value(column))
+}
+
 /// The columns that the fields of one record or row go to.
 struct Fields<'a> {
     columns: &'a mut [Column],

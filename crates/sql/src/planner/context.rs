@@ -122,7 +122,9 @@ impl ContextProvider for Context<'_> {
         self.state.higher_order_functions().get(&name.to_ascii_lowercase()).cloned()
     }
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.state.aggregate_functions().get(&name.to_ascii_lowercase()).cloned()
+        let name = name.to_ascii_lowercase();
+        let native = self.catalog.function(&name).map(|f| native_name(&f.class));
+        self.state.aggregate_functions().get(&native.unwrap_or(name)).cloned()
     }
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
         let name = name.to_ascii_lowercase();

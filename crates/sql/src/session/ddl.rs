@@ -112,11 +112,17 @@ impl Session {
 
     pub(super) fn create_function(&mut self, create: &CreateFunction) -> SqlResult<Outcome> {
         let native = native_name(&create.class);
-        if !self.streaming.scalar_functions().contains_key(&native) {
+        if !self.has_function(&native) {
             let message = format!("no function is known for '{}'", create.class);
-            return Err(SqlError::new(codes::UNKNOWN_CLASS, message).at(create.class_span).help(
-                "Java classes can't be loaded; those of the published benchmarks are known",
-            ));
+            let error = SqlError::new(codes::UNKNOWN_CLASS, message).at(create.class_span);
+            let registered = self.registered.iter().map(String::as_str);
+            return Err(if native.contains('.') {
+                error.help(
+                    "Java classes can't be loaded; those of the published benchmarks are known",
+                )
+            } else {
+                error.names(&native, "registered functions", registered)
+            });
         }
         let name = catalog::simple_name(&create.name)?;
         let new = self.catalog.create_function(create)?;

@@ -56,6 +56,7 @@ impl Session {
             ShowWhat::Functions { user_only } => {
                 let mut names: Vec<String> =
                     self.catalog.functions().map(|f| f.name.clone()).collect();
+                names.extend(self.registered.iter().cloned());
                 if !user_only {
                     names.extend(FUNCTIONS.iter().map(|(name, _)| (*name).to_owned()));
                 }
