@@ -21,8 +21,8 @@ pub(super) fn approximate(value: &Value) -> Option<Expr> {
     })
 }
 
-/// A pattern in which only a backslash escapes, which DataFusion's does always and the dialect's never
-/// unless said.
+/// A pattern in which only a backslash escapes: DataFusion's does so always, the dialect's none
+/// unless it is said.
 pub(super) fn escaped(
     pattern: &mut Expr,
     escape_char: &mut Option<ValueWithSpan>,
