@@ -34,7 +34,7 @@ pub(crate) const NUMBER: &str = "number";
 type Make = dyn Fn(&SchemaRef) -> SqlResult<OperatorFactory> + Send + Sync;
 
 /// A stream that is a table.
-pub(crate) struct StreamTable {
+pub struct StreamTable {
     /// The node whose output it is.
     pub node: NodeId,
     /// The output.

@@ -218,6 +218,6 @@ impl<F: AggregateFunction> Accumulator for Running<F> {
         ScalarValue::try_from_array(&out.finish()?, 0)
     }
     fn size(&self) -> usize {
-        std::mem::size_of_val(self)
+        size_of_val(self)
     }
 }
