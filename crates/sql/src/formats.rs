@@ -265,6 +265,7 @@ pub struct Decoder {
     kinds: Vec<u8>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one per reader")]
 enum Reading {
     Json(Json),
     Csv(CsvReader),

@@ -89,6 +89,15 @@ fn per_bidder(rows: BTreeMap<String, i64>) -> BTreeMap<String, i64> {
     bidders
 }
 
+/// What a program without an engine computes, in the form of [`answer`].
+fn expected(query: &str, events: u64) -> BTreeMap<String, i64> {
+    let mut expected = BTreeMap::new();
+    for row in rows(query, events, RATE) {
+        *expected.entry(row.to_string()).or_default() += 1;
+    }
+    expected
+}
+
 fn check(query: &str) {
     let events = if slow() { 1_000_000 } else { 20_000 };
     let dir = tempfile::tempdir().unwrap();
@@ -116,11 +125,7 @@ fn check(query: &str) {
     let last = run(dir.path(), &args);
     assert!(last.status.success(), "{query}, seed {seed}: {}", stderr(&last));
     println!("{query}: {kills} kills");
-    let mut found = answer(query, dir.path());
-    let mut expected = BTreeMap::new();
-    for row in rows(query, events, RATE) {
-        *expected.entry(row.to_string()).or_default() += 1;
-    }
+    let (mut found, mut expected) = (answer(query, dir.path()), expected(query, events));
     if query == "q12" {
         (found, expected) = (per_bidder(found), per_bidder(expected));
     }
@@ -149,3 +154,22 @@ macro_rules! queries {
 }
 
 queries! { q0 q1 q2 q10 q11 q12 q14 q15 q16 q17 q18 q19 q21 q22 }
+
+#[test]
+fn a_file_that_is_there_twice_or_not_at_all_is_noticed() {
+    for (query, events) in [("q2", 20_000), ("q17", 20_000)] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("job.sql"), script(query, events, dir.path())).unwrap();
+        let done = run(dir.path(), &["run", "job.sql", "--allow-unbounded-state"]);
+        assert!(done.status.success(), "{}", stderr(&done));
+        assert_eq!(answer(query, dir.path()), expected(query, events));
+        let files = fs::read_dir(dir.path().join("out")).unwrap().map(|e| e.unwrap().path());
+        let part = files.filter(|p| p.is_file()).max_by_key(|p| p.metadata().unwrap().len());
+        let part = part.unwrap();
+        fs::copy(&part, part.with_file_name("again.jsonl")).unwrap();
+        assert_ne!(answer(query, dir.path()), expected(query, events));
+        fs::remove_file(part.with_file_name("again.jsonl")).unwrap();
+        fs::remove_file(part).unwrap();
+        assert_ne!(answer(query, dir.path()), expected(query, events));
+    }
+}

@@ -236,7 +236,7 @@ pub fn write_time(out: &mut Vec<u8>, value: i64, unit: TimeUnit) {
     let mut fraction = value.rem_euclid(per_second(unit)).unsigned_abs();
     if fraction > 0 {
         let mut width = per_second(unit).ilog10() as usize;
-        while fraction % 10 == 0 {
+        while fraction.is_multiple_of(10) {
             fraction /= 10;
             width -= 1;
         }
@@ -295,7 +295,7 @@ pub fn parse_base64(text: &str) -> Result<Vec<u8>, String> {
     let wrong = || format!("{} is no base64", quoted(text));
     let trimmed = text.trim_end_matches('=');
     let padding = text.len() - trimmed.len();
-    if padding > 2 || (padding > 0 && text.len() % 4 != 0) || trimmed.len() % 4 == 1 {
+    if padding > 2 || (padding > 0 && !text.len().is_multiple_of(4)) || trimmed.len() % 4 == 1 {
         return Err(wrong());
     }
     let mut bytes = Vec::with_capacity(trimmed.len() * 3 / 4);

@@ -1,5 +1,7 @@
 //! What a parameter of a function takes, and what an argument is cast to for it.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
 
@@ -79,7 +81,7 @@ impl Param {
             Param::Array => match given {
                 DataType::LargeList(item)
                 | DataType::FixedSizeList(item, _)
-                | DataType::ListView(item) => Some(DataType::List(item.clone())),
+                | DataType::ListView(item) => Some(DataType::List(Arc::clone(item))),
                 _ => (is_list(given) || null).then(|| given.clone()),
             },
             Param::Map => (matches!(given, DataType::Map(..)) || null).then(|| given.clone()),

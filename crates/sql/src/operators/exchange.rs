@@ -135,7 +135,7 @@ mod tests {
         let whole = chunk(&input, &rows.join(" | "));
         let factory = by_key(vec![1], &input, 128).unwrap();
         assert_eq!(split(&factory, std::slice::from_ref(&whole), 1), [rows.clone()]);
-        let targets = split(&factory, &[whole], 3);
+        let targets = split(&factory, std::slice::from_ref(&whole), 3);
         assert_eq!(targets.iter().map(Vec::len).sum::<usize>(), 100);
         let codec = RowCodec::of_columns(&input, &[1]).unwrap();
         for k in 0..7 {

@@ -242,7 +242,7 @@ fn narrowed(step: &Step, mine: &[Need], inputs: &[Arc<Step>]) -> SchemaRef {
 }
 
 /// The type of a field of a row.
-fn field_of<'t>(data_type: &'t DataType, name: &String) -> Option<&'t DataType> {
+fn field_of<'t>(data_type: &'t DataType, name: &str) -> Option<&'t DataType> {
     match data_type {
         DataType::Struct(fields) => fields.find(name).map(|(_, field)| field.data_type()),
         _ => None,

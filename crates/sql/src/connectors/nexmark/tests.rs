@@ -4,9 +4,8 @@ use expect_test::expect;
 use headwater_connect::nexmark::{Event, NexmarkGenerator};
 
 use super::*;
-use crate::catalog::Table;
 use crate::connectors::testing::{
-    MILLIS, cx, message, published, read_all, read_in_pieces, read_split, row, table,
+    cx, message, published, read_all, read_in_pieces, read_split, row, table,
 };
 
 #[test]

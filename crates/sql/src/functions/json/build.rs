@@ -1,6 +1,7 @@
 //! JSON_STRING, JSON_OBJECT and JSON_ARRAY: values as JSON text.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::arrow::datatypes::DataType;
@@ -58,18 +59,18 @@ impl Column {
             t if t.is_numeric() => Column::Raw(texts(array, zone)?),
             DataType::List(_) => {
                 let items = Column::of(array.as_list::<i32>().values(), zone)?;
-                Column::List(array.clone(), Box::new(items))
+                Column::List(Arc::clone(array), Box::new(items))
             }
             DataType::Map(..) => {
                 let map = array.as_map();
                 let (keys, values) = (texts(map.keys(), zone)?, Column::of(map.values(), zone)?);
-                Column::Map(array.clone(), keys, Box::new(values))
+                Column::Map(Arc::clone(array), keys, Box::new(values))
             }
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns();
                 let fields = fields.iter().zip(columns);
                 let fields = fields.map(|(f, c)| Ok((f.name().clone(), Column::of(c, zone)?)));
-                Column::Row(array.clone(), fields.collect::<Result<_>>()?)
+                Column::Row(Arc::clone(array), fields.collect::<Result<_>>()?)
             }
             DataType::Binary => {
                 use base64::Engine;

@@ -104,7 +104,7 @@ impl Translator {
         bounds.sort_by_key(|(bound, _)| *bound as u8);
         let order: Vec<Bound> = bounds.iter().map(|(b, _)| *b).collect();
         let op = Op::WindowedGroup { keys: keys.clone(), bounds, aggs: g.aggs.clone(), early };
-        self.per_window(op, g.input.clone(), &g, keys, &order, window.kind, bound_of)
+        self.per_window(op, Arc::clone(&g.input), &g, keys, &order, window.kind, bound_of)
     }
 
     fn folded_group(
