@@ -215,7 +215,7 @@ fn narrowed(step: &Step, mine: &[Need], inputs: &[Arc<Step>]) -> SchemaRef {
             Op::Calc { project, .. } => {
                 let (column, path) = path_of(project.get(at)?)?;
                 let handed_on = input?.fields().get(column)?.data_type();
-                path.iter().try_fold(handed_on, field_of).cloned()
+                path.iter().try_fold(handed_on, |at, name| field_of(at, name)).cloned()
             }
             Op::Watermark { .. } | Op::AssignWindows { .. } | Op::Limit { .. } => {
                 input?.fields().get(at).map(|f| f.data_type().clone())
