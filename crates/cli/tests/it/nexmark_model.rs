@@ -68,7 +68,9 @@ fn one(query: &str, bid: &Bid) -> Option<Value> {
         "q0" => without(full(), &["channel", "url"]),
         "q1" => with(without(full(), &["channel", "url"]), "price", changed.into()),
         "q2" => {
-            return (bid.auction % 123 == 0)
+            return bid
+                .auction
+                .is_multiple_of(123)
                 .then(|| json!({"auction": bid.auction, "price": price}));
         }
         "q10" => {
@@ -132,15 +134,18 @@ fn class(price: u64) -> u64 {
     1 + u64::from(price >= 10_000) + u64::from(price >= 1_000_000)
 }
 
+/// Columns that a query groups by, with their values.
+type Keys = Vec<(&'static str, Value)>;
+
 /// Bids, bidders and auctions, in all and per class of price, of each group.
-fn statistics(bids: &[Bid], group: impl Fn(&Bid) -> Vec<(&'static str, Value)>) -> Vec<Value> {
-    let mut groups: BTreeMap<String, (Vec<(&str, Value)>, Vec<&Bid>)> = BTreeMap::new();
+fn statistics(bids: &[Bid], group: impl Fn(&Bid) -> Keys) -> Vec<Value> {
+    let mut groups: BTreeMap<String, (Keys, Vec<&Bid>)> = BTreeMap::new();
     for bid in bids {
         let keys = group(bid);
         let entry = groups.entry(format!("{keys:?}")).or_insert_with(|| (keys, Vec::new()));
         entry.1.push(bid);
     }
-    let statistics = |(keys, bids): (Vec<(&str, Value)>, Vec<&Bid>)| {
+    let statistics = |(keys, bids): (Keys, Vec<&Bid>)| {
         let mut row = json!({});
         for (name, value) in keys {
             row = with(row, name, value);
