@@ -1,5 +1,12 @@
 //! Streams of Rust as tables, and rows of queries as streams, in one job.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,5 +1,12 @@
 //! `EMIT EVERY`: windows that give results before they are complete.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,12 @@
 //! Functions in Rust: registered, named by CREATE FUNCTION, called in both modes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
 use headwater_runtime::{Config, RestartStrategy};

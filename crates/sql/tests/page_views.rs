@@ -1,6 +1,12 @@
 //! Page views per URL in windows of five minutes, from a topic of JSON to a topic, updated every
 //! second: against a real broker, stopped in the middle and gone on with from its checkpoint.
 #![cfg(feature = "kafka")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,5 +1,12 @@
 //! Sessions: live queries, jobs that go on from their checkpoint, changed queries, consent.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::time::{Duration, Instant};
 
 use headwater_runtime::{Config, RestartStrategy, StopMode};

@@ -39,6 +39,13 @@
 //! LINES
 //! ```
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod sqllogic {
     pub mod case;
     pub mod limits;
