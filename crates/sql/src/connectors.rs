@@ -2,10 +2,10 @@
 //!
 //! [`source`] reads a table, [`sink`] writes one, [`provider`] reads a bounded one in a batch: by
 //! the very same readers, so that batch and streaming see the same rows. A connector is a list of
-//! options ([`options`]) and one or both of a source and a sink on [`crate::rows::Rows`]; what its
+//! options ([`options`](mod@options)) and one or both of a source and a sink on [`crate::rows::Rows`]; what its
 //! bytes mean is the business of [`crate::formats`].
 //!
-//! Reading order: [`options`](mod@options) → [`nexmark`] → [`decoded`] → [`filesystem`].
+//! Reading order: [`options`](mod@options)(mod@options) → [`nexmark`] → [`decoded`] → [`filesystem`].
 
 use std::io::Write;
 use std::sync::atomic::AtomicU64;

@@ -4,7 +4,7 @@
 //! record after record into columns; a record it cannot read leaves nothing behind. An [`Encoder`]
 //! writes the rows of a batch. Formats know nothing of files or topics.
 //!
-//! Reading order: [`column`] → [`json`] → [`debezium`] → [`csv`] → [`cells`].
+//! Reading order: [`column`](mod@column) → [`json`] → [`debezium`] → [`csv`] → [`cells`].
 //!
 //! What they do not do: Avro object container files; Avro and Protobuf through a schema registry.
 

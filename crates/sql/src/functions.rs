@@ -2,7 +2,7 @@
 //!
 //! DataFusion's functions are used where they answer as Flink's do; [`names::FUNCTIONS`] says how
 //! each function is done. In the order in which a query meets them: [`syntax`] reads calls that
-//! sqlparser does not, [`rewrite`] turns Flink's spellings into plain calls, and [`register`] gives
+//! sqlparser does not, [`rewrite`](mod@rewrite) turns Flink's spellings into plain calls, and [`register`] gives
 //! the planner the functions themselves.
 //!
 //! Invariants: NULL gives NULL unless Flink says otherwise; an error names the function and the

@@ -2,7 +2,7 @@
 //! of queries.
 //!
 //! Invariants: queries and expressions are sqlparser's, in one normal form (see [`tvf`], [`hints`]
-//! and [`emit`]); what is not supported is refused by name, never left out silently; whatever the
+//! and [`emit`](mod@emit)); what is not supported is refused by name, never left out silently; whatever the
 //! text is, the answer comes in time that grows linearly with it and with a bounded stack (see
 //! [`limits`]).
 
