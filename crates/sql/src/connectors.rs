@@ -5,7 +5,7 @@
 //! options ([`options`](mod@options)) and one or both of a source and a sink on [`crate::rows::Rows`]; what its
 //! bytes mean is the business of [`crate::formats`].
 //!
-//! Reading order: [`options`](mod@options)(mod@options) → [`nexmark`] → [`decoded`] → [`filesystem`].
+//! Reading order: [`options`](mod@options) → [`nexmark`] → [`decoded`] → [`filesystem`].
 
 use std::io::Write;
 use std::sync::atomic::AtomicU64;
