@@ -17,7 +17,7 @@ use super::options::{OptionKind, OptionSpec, Options};
 use super::{ChangelogMode, Connector, ConnectorContext, Projection, TableSource};
 use crate::error::{SqlError, SqlResult, codes};
 use crate::formats::column::Columns;
-use crate::rows::Chunk;
+use crate::rows::{Chunk, READ_ROWS};
 
 mod make;
 #[cfg(test)]
@@ -37,9 +37,6 @@ pub const CONNECTOR: Connector = Connector {
     options: OPTIONS,
     formats: &[],
 };
-
-/// Splits, unless the table or the number of workers says otherwise.
-const SPLITS: usize = 4;
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new("rows-per-second", OptionKind::Number, "rows per second of the clock")
@@ -98,11 +95,10 @@ pub fn source(
     let wanted = projection.schema.fields().iter();
     let fields = wanted.map(|field| Field::new(options, field, field.name()));
     let fields: Arc<[Field]> = fields.collect::<SqlResult<_>>()?;
-    let splits = options.count("scan.splits").and_then(|n| usize::try_from(n).ok());
     let numbers = Numbers::new()
         .limit(rows)
         .rate(options.number("rows-per-second"))
-        .splits(splits.unwrap_or_else(|| cx.parallelism.max(SPLITS)));
+        .splits(cx.splits(options));
     numbers.validate(NAME)?;
     let schema = Arc::clone(&projection.schema);
     Ok(TableSource {
@@ -143,6 +139,9 @@ impl AnySource for Datagen {
     }
     fn splits(&self) -> Result<Vec<SplitId>> {
         self.numbers.ids(NAME)
+    }
+    fn batch_size(&self) -> usize {
+        READ_ROWS
     }
     fn discovery(&self) -> Discovery {
         Discovery::Once

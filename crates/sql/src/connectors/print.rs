@@ -17,10 +17,7 @@ use super::writing::Queue;
 use super::{ChangelogMode, Connector, ConnectorContext, SharedOutput, TableSink};
 use crate::error::SqlResult;
 use crate::formats::cells::{Cells, Values};
-use crate::formats::json::encode::{integer, put, range};
-use crate::formats::text::{
-    TimestampStandard, write_date, write_decimal, write_time, write_timestamp,
-};
+use crate::formats::json::encode::{put, range};
 use crate::rows::Chunk;
 
 /// The connector's name.
@@ -202,22 +199,6 @@ fn cell(cells: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
         return;
     }
     match &cells.values {
-        Values::Nothing => {}
-        Values::Bool(values) => put(out, format_args!("{}", values.value(row))),
-        Values::I8(values) => integer(out, values[row].into()),
-        Values::I16(values) => integer(out, values[row].into()),
-        Values::I32(values) => integer(out, values[row].into()),
-        Values::I64(values) => integer(out, values[row]),
-        Values::U64(values) => put(out, format_args!("{}", values[row])),
-        Values::F32(values) => put(out, format_args!("{:?}", values.value(row))),
-        Values::F64(values) => put(out, format_args!("{:?}", values.value(row))),
-        Values::Decimal(scale, values) => write_decimal(out, values.value(row), *scale),
-        Values::Date(values) => write_date(out, values[row].into()),
-        Values::Time32(unit, values) => write_time(out, values[row].into(), *unit),
-        Values::Time64(unit, values) => write_time(out, values[row], *unit),
-        Values::Timestamp(unit, zoned, values) => {
-            write_timestamp(out, values[row], *unit, *zoned, TimestampStandard::Sql);
-        }
         // Data must not steer the terminal.
         Values::Text(values) => {
             for character in values.value(row).chars() {
@@ -261,6 +242,7 @@ fn cell(cells: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
             }
             out.push(b')');
         }
+        _ => cells.write_scalar(row, out),
     }
 }
 

@@ -14,6 +14,9 @@ use datafusion::arrow::datatypes::{
     TimestampNanosecondType, TimestampSecondType,
 };
 
+use super::json::encode::{integer, put};
+use super::text::{TimestampStandard, write_date, write_decimal, write_time, write_timestamp};
+
 /// The cells of a column.
 pub struct Cells<'a> {
     nulls: Option<&'a NullBuffer>,
@@ -140,5 +143,29 @@ impl<'a> Cells<'a> {
     /// Whether a cell is null.
     pub fn is_null(&self, row: usize) -> bool {
         matches!(self.values, Values::Nothing) || self.nulls.is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    /// Writes a boolean, a number, a date or a time as SQL does; nothing for what is of another
+    /// type.
+    pub fn write_scalar(&self, row: usize, out: &mut Vec<u8>) {
+        match &self.values {
+            Values::Bool(values) => put(out, format_args!("{}", values.value(row))),
+            Values::I8(values) => integer(out, values[row].into()),
+            Values::I16(values) => integer(out, values[row].into()),
+            Values::I32(values) => integer(out, values[row].into()),
+            Values::I64(values) => integer(out, values[row]),
+            Values::U64(values) => put(out, format_args!("{}", values[row])),
+            Values::F32(values) => put(out, format_args!("{:?}", values.value(row))),
+            Values::F64(values) => put(out, format_args!("{:?}", values.value(row))),
+            Values::Decimal(scale, values) => write_decimal(out, values.value(row), *scale),
+            Values::Date(values) => write_date(out, values[row].into()),
+            Values::Time32(unit, values) => write_time(out, values[row].into(), *unit),
+            Values::Time64(unit, values) => write_time(out, values[row], *unit),
+            Values::Timestamp(unit, zoned, values) => {
+                write_timestamp(out, values[row], *unit, *zoned, TimestampStandard::Sql);
+            }
+            Values::Nothing | Values::Text(_) | Values::Bytes(_) => {}
+            Values::List(..) | Values::Map(..) | Values::Row(_) => {}
+        }
     }
 }

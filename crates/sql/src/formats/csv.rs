@@ -10,10 +10,8 @@ use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
 use super::cells::{Cells, Values};
 use super::column::{Column, Columns, Data};
-use super::json::encode::{integer, put, range};
-use super::text::{
-    TimestampStandard, write_base64, write_date, write_decimal, write_time, write_timestamp,
-};
+use super::json::encode::range;
+use super::text::write_base64;
 use crate::connectors::options::{OptionKind, OptionSpec, Options};
 
 /// The options of CSV.
@@ -344,22 +342,8 @@ impl<'a> Rows<'a> {
             return;
         }
         match &cells.values {
-            Values::Nothing | Values::Map(..) => {}
-            Values::Bool(values) => put(out, format_args!("{}", values.value(row))),
-            Values::I8(values) => integer(out, values[row].into()),
-            Values::I16(values) => integer(out, values[row].into()),
-            Values::I32(values) => integer(out, values[row].into()),
-            Values::I64(values) => integer(out, values[row]),
-            Values::U64(values) => put(out, format_args!("{}", values[row])),
-            Values::F32(values) => put(out, format_args!("{:?}", values.value(row))),
-            Values::F64(values) => put(out, format_args!("{:?}", values.value(row))),
-            Values::Decimal(scale, values) => write_decimal(out, values.value(row), *scale),
-            Values::Date(values) => write_date(out, values[row].into()),
-            Values::Time32(unit, values) => write_time(out, values[row].into(), *unit),
-            Values::Time64(unit, values) => write_time(out, values[row], *unit),
-            Values::Timestamp(unit, zoned, values) => {
-                write_timestamp(out, values[row], *unit, *zoned, TimestampStandard::Sql);
-            }
+            // CSV has no form for it: no column is one.
+            Values::Map(..) => {}
             Values::Text(values) => out.extend_from_slice(values.value(row).as_bytes()),
             Values::Bytes(values) => write_base64(out, values.value(row)),
             Values::List(offsets, items) => {
@@ -374,6 +358,7 @@ impl<'a> Rows<'a> {
                     self.cell(cells, row, out);
                 }
             }
+            _ => cells.write_scalar(row, out),
         }
     }
 

@@ -5,6 +5,7 @@ mod forms;
 mod limits;
 mod queries;
 mod statements;
+mod unsupported;
 
 use std::fmt::Write as _;
 
@@ -21,6 +22,11 @@ fn say(text: &str) -> String {
 
 fn check(text: &str, expected: expect_test::Expect) {
     expected.assert_eq(&say(text));
+}
+
+fn refuse(texts: &[&str], expected: expect_test::Expect) {
+    let drawn: Vec<String> = texts.iter().map(|text| say(text)).collect();
+    expected.assert_eq(&drawn.join("\n"));
 }
 
 fn statement(statement: &Statement) -> String {

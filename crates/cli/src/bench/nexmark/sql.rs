@@ -9,8 +9,8 @@ use headwater::prelude::*;
 use headwater_sql::nexmark::{self, Variables};
 use headwater_sql::session::{Outcome, Session, SessionOptions};
 
-use crate::bench::process;
-use crate::bench::report::{Figures, rounded};
+use crate::bench::measure::Measurement;
+use crate::bench::report::Figures;
 
 /// Events per second of event time: as the typed queries have it, and as other engines were run.
 const RATE: u64 = 100_000;
@@ -47,19 +47,12 @@ pub(super) fn run(query: &str, events: u64, config: Config) -> Result<Figures> {
     let metrics = job.handle.metrics();
     let written = metrics.operators.iter().filter(|o| o.label == "sink");
     let written: u64 = written.map(|o| o.totals.records_in).sum();
-    let rate = (events as f64 / elapsed.as_secs_f64()).round() as u64;
-    Ok(Figures::default()
+    let run = Measurement { elapsed, total: elapsed, written, metrics };
+    let figures = Figures::default()
         .add("query", Some(query))
         .add("events", Some(events))
-        .add("workers", Some(workers))
-        .add("seconds", Some(rounded(elapsed.as_secs_f64())))
-        .add("events_per_second", Some(rate))
-        .add("total_seconds", Some(rounded(elapsed.as_secs_f64())))
-        .add("cpu_seconds", process::cpu_time().map(|cpu| rounded(cpu.as_secs_f64())))
-        .add("peak_rss_bytes", process::peak_rss_bytes())
-        .add("output_records", Some(written))
-        .add("checkpoints", Some(metrics.checkpoints.completed))
-        .add("checkpoint_bytes", Some(metrics.checkpoints.total_bytes)))
+        .add("workers", Some(workers));
+    Ok(run.figures(figures, events, "events_per_second"))
 }
 
 fn failed(error: &headwater_sql::error::SqlError) -> Error {
