@@ -26,6 +26,7 @@ mod explain;
 pub mod fold;
 mod hints;
 pub mod in_job;
+mod left_out;
 pub mod live;
 pub mod outcome;
 mod register;

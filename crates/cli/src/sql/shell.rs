@@ -138,8 +138,8 @@ impl Shell {
     }
 
     /// Shows a result that is there as a whole.
-    fn rows(&mut self, rows: &RowSet, started: Instant) -> Result<Flow, Failed> {
-        let rows = concat_batches(&rows.schema, &rows.batches).map_err(|e| self.no_text(&e))?;
+    fn rows(&mut self, result: &RowSet, started: Instant) -> Result<Flow, Failed> {
+        let rows = concat_batches(&result.schema, &result.batches).map_err(|e| self.no_text(&e))?;
         let mode = self.manner.mode;
         let cut = mode == Mode::Table && self.draws();
         let shown = if cut { rows.slice(0, rows.num_rows().min(MOST_ROWS)) } else { rows.clone() };
@@ -152,6 +152,9 @@ impl Shell {
                 _ => format!("{MOST_ROWS} of {count} shown (all of them: \\mode csv, or \\o FILE)"),
             };
             self.tell(&self.timed(count, started));
+        }
+        for warning in &result.warnings {
+            self.tell(&format!("warning: {warning}"));
         }
         Ok(flow)
     }

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +21,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use headwater_connect::{ReadStatus, SplitId, Wake};
+use headwater_connect::{BadRecord, ReadStatus, SplitId, Wake};
 use headwater_core::{BadRecordPolicy, Error, ProcessingTime, Result, SplitTag};
 use headwater_topology::erased::{AnyReader, AnySource};
 
@@ -36,6 +35,12 @@ const BATCH_ROWS: usize = 8192;
 
 /// A time by which all generated rows are due: a batch query keeps to no rate.
 const LONG_AFTER: Duration = Duration::from_secs(u32::MAX as u64);
+
+type Refuse = dyn Fn(&str, BadRecordPolicy, Vec<BadRecord>) -> bool + Send + Sync;
+
+/// Who is told of the records that a query cannot read, by table, and says whether it goes on; an
+/// extension of the query's configuration.
+pub(crate) struct Refusals(pub(crate) Box<Refuse>);
 
 /// A bounded table.
 pub fn provider(table: Table, source: TableSource, cx: ConnectorContext) -> Arc<dyn TableProvider> {
@@ -82,9 +87,8 @@ impl TableProvider for BoundedTable {
             other => (self.source.clone(), other),
         };
         let schema = Arc::clone(&source.schema);
-        let refused = Arc::clone(&self.cx.refused);
         let (table, now) = (self.table.name.clone(), self.cx.now);
-        let reading = Reading { table, source, now, refused };
+        let reading = Reading { table, source, now };
         let partitions: Vec<Arc<dyn PartitionStream>> = vec![Arc::new(reading)];
         Ok(Arc::new(StreamingTableExec::try_new(schema, partitions, left, None, false, limit)?))
     }
@@ -95,7 +99,6 @@ struct Reading {
     table: String,
     source: TableSource,
     now: ProcessingTime,
-    refused: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Reading {
@@ -109,13 +112,13 @@ impl PartitionStream for Reading {
         &self.source.schema
     }
 
-    fn execute(&self, _ctx: Arc<TaskContext>) -> SendableRecordBatchStream {
+    fn execute(&self, cx: Arc<TaskContext>) -> SendableRecordBatchStream {
         let schema = Arc::clone(&self.source.schema);
         let splits = Splits {
             source: Arc::clone(&self.source.source),
             table: self.table.clone(),
             policy: self.source.bad_records,
-            refused: Arc::clone(&self.refused),
+            refusals: cx.session_config().get_extension(),
             left: None,
             reader: None,
             now: self.now,
@@ -137,7 +140,7 @@ struct Splits {
     source: Arc<dyn AnySource>,
     table: String,
     policy: BadRecordPolicy,
-    refused: Arc<AtomicU64>,
+    refusals: Option<Arc<Refusals>>,
     /// The splits that were not opened yet; none before the first.
     left: Option<std::vec::IntoIter<SplitId>>,
     reader: Option<Box<dyn AnyReader>>,
@@ -172,7 +175,11 @@ impl Splits {
                     self.table, bad.position, bad.reason
                 )));
             }
-            self.refused.fetch_add(given.bad.len() as u64, Ordering::Relaxed);
+            if let Some(refusals) = self.refusals.as_ref().filter(|_| !given.bad.is_empty())
+                && !refusals.0(&self.table, self.policy, given.bad)
+            {
+                return Ok(None);
+            }
             let mut chunks = Rows::of(given.batch);
             if let Some(chunk) = chunks.pop() {
                 debug_assert!(chunks.is_empty(), "a reader gives one chunk at a time");

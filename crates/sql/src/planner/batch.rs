@@ -8,13 +8,14 @@ use std::sync::Arc;
 use datafusion::catalog::default_table_source::provider_as_source;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, TableScan};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 
 use super::nodes::{WatermarkNode, WindowTvf};
 use super::tables::connector_table;
+use crate::connectors::batch::Refusals;
 use crate::connectors::{self, ConnectorContext};
 use crate::error::{SqlError, SqlResult, codes};
 
@@ -68,9 +69,11 @@ impl BatchQuery {
         (self.optimized.display_indent().to_string(), physical)
     }
 
-    /// Starts the query.
-    pub(crate) fn stream(&self) -> Result<SendableRecordBatchStream> {
-        execute_stream(Arc::clone(&self.plan), self.state.task_ctx())
+    /// Starts the query; `refusals` is told of the records that it cannot read.
+    pub(crate) fn stream(&self, refusals: Refusals) -> Result<SendableRecordBatchStream> {
+        let config = self.state.config().clone().with_extension(Arc::new(refusals));
+        let context = TaskContext::from(&self.state).with_session_config(config);
+        execute_stream(Arc::clone(&self.plan), Arc::new(context))
     }
 }
 

@@ -30,6 +30,8 @@ pub struct RowSet {
     pub schema: SchemaRef,
     /// The rows.
     pub batches: Vec<RecordBatch>,
+    /// What the reader should know: records that could not be read.
+    pub warnings: Vec<String>,
 }
 
 impl RowSet {

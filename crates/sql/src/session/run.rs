@@ -16,6 +16,7 @@ use headwater_topology::Topology;
 use super::Session;
 use super::evolution::Evolution;
 use super::hints::{emit_every, state_ttl};
+use super::left_out::LeftOut;
 use super::live::{LiveQuery, LiveSink};
 use super::outcome::{Job, Outcome, RowSet};
 use super::settings::{
@@ -23,6 +24,7 @@ use super::settings::{
     MAX_PARALLELISM, PARALLELISM, RUNTIME_MODE, STATE_TTL,
 };
 use crate::catalog::Table;
+use crate::connectors::batch::Refusals;
 use crate::connectors::{self, ChangelogMode, ConnectorContext, TableSink, filesystem};
 use crate::error::{SqlError, SqlResult, codes};
 use crate::operators::chunks::datafusion_error;
@@ -30,7 +32,7 @@ use crate::planner::batch::BatchQuery;
 use crate::planner::build::{Output, Tuning, topology};
 use crate::planner::changelog::Delivery;
 use crate::planner::context::Context;
-use crate::planner::feed::Feed;
+use crate::planner::feed::{Feed, Made};
 use crate::planner::growth::refuse_unbounded;
 use crate::planner::job::{Routed, StreamJob, stream_job};
 use crate::planner::step::{Identity, Op, Step, Traits};
@@ -174,9 +176,15 @@ impl Session {
     fn rows(&self, plan: LogicalPlan) -> SqlResult<RowSet> {
         let schema = Arc::new(plan.schema().as_arrow().clone());
         let connectors = self.connectors();
+        let left_out = Arc::new(LeftOut::default());
+        let told = Arc::clone(&left_out);
+        let refusals = Refusals(Box::new(move |table, _policy, records| {
+            told.add(table, &records);
+            true
+        }));
         let batches = self.runtime.block_on(async {
             let query = BatchQuery::plan(&self.batch, plan, &connectors).await?;
-            let mut stream = query.stream()?;
+            let mut stream = query.stream(refusals)?;
             let mut batches = Vec::new();
             loop {
                 match tokio::time::timeout(LOOK_EVERY, stream.next()).await {
@@ -187,7 +195,7 @@ impl Session {
                 self.refuse_cancelled()?;
             }
         })?;
-        Ok(RowSet { schema, batches })
+        Ok(RowSet { schema, batches, warnings: left_out.warnings() })
     }
 
     fn refuse_cancelled(&self) -> SqlResult<()> {
@@ -269,7 +277,7 @@ impl Session {
         for (number, insert) in inserts.iter().enumerate() {
             let table = self.target(insert)?;
             let sink = self.sink(&table, &inserts[..number])?;
-            let plan = self.fitted(insert, Mode::Streaming)?;
+            let plan = self.fitted(insert, &table, Mode::Streaming)?;
             let (name, accepts) = (table.name.clone(), sink.accepts);
             routed.push(Routed { plan, name, sink: sink.sink, accepts });
         }
@@ -306,14 +314,13 @@ impl Session {
         self.sink_table(&insert.target, &insert.hints)
     }
 
-    fn fitted(&self, insert: &Insert, mode: Mode) -> SqlResult<LogicalPlan> {
+    fn fitted(&self, insert: &Insert, table: &Table, mode: Mode) -> SqlResult<LogicalPlan> {
         if !insert.partition.is_empty() {
             return Err(SqlError::unsupported("INSERT INTO … PARTITION (…)")
                 .help("name the columns and select their values"));
         }
-        let table = self.target(insert)?;
         let plan = self.plan(&insert.query, mode)?;
-        let fitted = insert::fit(plan, &table, &insert.columns)?;
+        let fitted = insert::fit(plan, table, &insert.columns)?;
         let state = match mode {
             Mode::Streaming => &self.streaming,
             Mode::Batch => &self.batch,
@@ -332,7 +339,7 @@ impl Session {
         for (number, insert) in inserts.iter().enumerate() {
             let table = self.target(insert)?;
             let sink = self.sink(&table, &inserts[..number])?;
-            let plan = self.fitted(insert, Mode::Batch)?;
+            let plan = self.fitted(insert, &table, Mode::Batch)?;
             let step = self.fed(plan, &table.name)?;
             let delivery = Delivery::Append;
             outputs.push(Output { step, delivery, name: table.name.clone(), sink: sink.sink });
@@ -354,18 +361,21 @@ impl Session {
         let planned = BatchQuery::plan(&self.batch, plan, &connectors);
         let query = Arc::new(self.runtime.block_on(planned)?);
         let runtime = Arc::clone(&self.runtime);
-        let feed = Feed::new(Arc::new(move |sink| {
-            let query = Arc::clone(&query);
+        let feed = Feed::new(Arc::new(move |out| {
+            let other = out.clone();
+            let refusals = Refusals(Box::new(move |_table, policy, records| {
+                other.give(Ok(Made::Refused(policy, records)))
+            }));
             runtime.block_on(async {
-                let mut stream = match query.stream() {
+                let mut stream = match query.stream(refusals) {
                     Ok(stream) => stream,
                     Err(error) => {
-                        _ = sink(Err(datafusion_error(error)));
+                        _ = out.give(Err(datafusion_error(error)));
                         return;
                     }
                 };
-                while let Some(batch) = stream.next().await {
-                    if !sink(batch.map_err(datafusion_error)) {
+                while let Some(rows) = stream.next().await {
+                    if !out.give(rows.map(Made::Rows).map_err(datafusion_error)) {
                         return;
                     }
                 }

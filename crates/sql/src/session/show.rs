@@ -26,7 +26,7 @@ fn table(columns: &[&str], rows: &[Row]) -> SqlResult<Outcome> {
         Arc::new(column.collect::<StringArray>()) as ArrayRef
     });
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays.collect())?;
-    Ok(Outcome::Rows(RowSet { schema, batches: vec![batch] }))
+    Ok(Outcome::Rows(RowSet { schema, batches: vec![batch], warnings: Vec::new() }))
 }
 
 fn row<const N: usize>(values: [&str; N]) -> Row {

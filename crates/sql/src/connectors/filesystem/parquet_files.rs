@@ -30,7 +30,7 @@ use super::text_files;
 use crate::connectors::Projection;
 use crate::error::SqlResult;
 use crate::formats::column::Column;
-use crate::rows::Chunk;
+use crate::rows::{Chunk, READ_ROWS};
 
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 8192;
@@ -89,6 +89,9 @@ impl AnySource for ParquetFiles {
     }
     fn splits(&self) -> Result<Vec<SplitId>> {
         Source::splits(&self.files)
+    }
+    fn batch_size(&self) -> usize {
+        READ_ROWS
     }
     fn discovery(&self) -> Discovery {
         Source::discovery(&self.files)

@@ -1,14 +1,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 
 use datafusion::arrow::array::{Int64Array, RecordBatch, StringArray, UInt8Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use expect_test::expect;
 
 use super::*;
 use crate::catalog::Table;
+use crate::connectors::batch::Refusals;
 use crate::connectors::testing::{
     MILLIS, cx, lines, message, read_all, read_in_pieces, table, with_metadata, write,
 };
@@ -272,7 +274,15 @@ async fn batch_and_stream() {
     .unwrap();
     let cx = cx();
     let table = orders(dir.path(), &[("format", "json")]);
-    let session = SessionContext::new();
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&refused);
+    let refusals = Refusals(Box::new(move |table, _policy, records| {
+        let places = records.into_iter().map(|bad| format!("{table} {}", bad.position));
+        told.lock().unwrap().extend(places);
+        true
+    }));
+    let config = SessionConfig::new().with_extension(Arc::new(refusals));
+    let session = SessionContext::new_with_config(config);
     session.register_table("t", provider(&table, &cx).unwrap().unwrap()).unwrap();
     let count = async |query: &str| {
         let rows = session.sql(query).await.unwrap().collect().await.unwrap();
@@ -286,7 +296,7 @@ async fn batch_and_stream() {
         | 2  | y    |
         +----+------+"#]]
     .assert_eq(&count("SELECT * FROM t ORDER BY id").await);
-    assert_eq!(cx.refused.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(*refused.lock().unwrap(), ["t line 2"]);
     expect![[r#"
         +----------+
         | count(*) |
