@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headwater_core::{Clock, Epoch, Error, EventTime, Result, Watermark};
-use headwater_operators::operator::BATCH_SIZE;
 use headwater_topology::Chain;
 use timely::dataflow::operators::Capability;
 use timely::progress::frontier::MutableAntichain;
@@ -159,7 +158,7 @@ impl GroupState {
         for at in 0..self.sources.len() {
             let (elapsed, now) = (self.shared.started.elapsed(), self.shared.clock.now());
             let source = &mut self.sources[at];
-            let n = source.read(&mut self.chain, reading, BATCH_SIZE, elapsed, now)?;
+            let n = source.read(&mut self.chain, reading, source.batch_size(), elapsed, now)?;
             if source.is_finished() && !self.reported[at] {
                 self.reported[at] = true;
                 self.gatherer.source_finished();

@@ -83,6 +83,11 @@ impl SourceDriver {
         }
     }
 
+    /// The most records to read at a time.
+    pub(crate) fn batch_size(&self) -> usize {
+        self.source.batch_size()
+    }
+
     /// Whether every split has ended, for good or because the job drains.
     pub(crate) fn is_finished(&self) -> bool {
         self.finished

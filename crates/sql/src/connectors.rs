@@ -8,7 +8,6 @@
 //! Reading order: [`options`](mod@options) → [`nexmark`] → [`decoded`] → [`filesystem`].
 
 use std::io::Write;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -48,6 +47,9 @@ pub enum ChangelogMode {
     /// Rows are added, and replaced and removed by the key in these columns; what was before is
     /// not told.
     Upsert(Vec<usize>),
+    /// Rows are added, changed and removed; what was before is not told, and nobody asks which row
+    /// it was.
+    WithoutBefore,
     /// Rows are added, changed and removed, and what was before is told.
     Retract,
 }
@@ -61,8 +63,6 @@ pub struct ConnectorContext {
     pub out: Option<SharedOutput>,
     /// The time of a batch query: that of generated rows.
     pub now: ProcessingTime,
-    /// Records that batch reading refused so far.
-    pub refused: Arc<AtomicU64>,
     /// The streams of the job that are tables.
     pub(crate) streams: Arc<Vec<Arc<StreamTable>>>,
     /// Windows give results before they are complete: this long after a change.
@@ -78,16 +78,20 @@ impl ConnectorContext {
     /// The context of a job with this many workers.
     pub fn new(parallelism: usize) -> Self {
         let now = ProcessingTime::default();
-        let (refused, streams) = (Arc::default(), Arc::default());
         ConnectorContext {
             parallelism,
             out: None,
             now,
-            refused,
-            streams,
+            streams: Arc::default(),
             early: None,
             early_is_asked: false,
         }
+    }
+
+    /// The splits of a generated table: as it says, or one or more per worker.
+    fn splits(&self, options: &Options<'_>) -> usize {
+        let wanted = options.count("scan.splits").and_then(|n| usize::try_from(n).ok());
+        wanted.unwrap_or_else(|| self.parallelism.max(GENERATOR_SPLITS))
     }
 
     /// The stream that a table is, if it is one.
@@ -97,6 +101,9 @@ impl ConnectorContext {
         self.streams.get(number.parse::<usize>().ok()?)
     }
 }
+
+/// Splits of a generated table, unless it or the number of workers says otherwise.
+const GENERATOR_SPLITS: usize = 4;
 
 /// A table that is read.
 #[derive(Clone)]

@@ -40,6 +40,7 @@ use datafusion::execution::FunctionRegistry;
 
 pub use names::of_java_class;
 pub use rewrite::{rewrite, rewrite_all};
+pub(crate) use text::is_pattern;
 pub use time::{Moment, at_moment};
 pub use user::AggregateFunction;
 

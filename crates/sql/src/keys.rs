@@ -21,7 +21,9 @@ pub mod sort;
 pub mod words;
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -29,63 +31,118 @@ use headwater_core::key_group::hash_key;
 use headwater_core::{Error, Result};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
-use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Version of the form above.
 pub const ROW_FORMAT: u32 = 1;
 
+/// The longest key that needs no memory of its own.
+const SHORT: usize = 22;
+
 /// The bytes of one row; the type of keys in tables.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowKey(SmallVec<[u8; 16]>);
+#[derive(Clone)]
+pub struct RowKey(Form);
+
+/// 24 bytes either way.
+#[derive(Clone)]
+enum Form {
+    Short(u8, [u8; SHORT]),
+    Long(Box<[u8]>),
+}
 
 impl RowKey {
     /// A key of these bytes.
     pub fn new(bytes: &[u8]) -> Self {
-        RowKey(SmallVec::from_slice(bytes))
+        let mut short = [0; SHORT];
+        RowKey(match short.get_mut(..bytes.len()) {
+            Some(to) => {
+                to.copy_from_slice(bytes);
+                Form::Short(bytes.len() as u8, short)
+            }
+            None => Form::Long(bytes.into()),
+        })
     }
 
     /// The bytes.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Form::Short(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Form::Long(bytes) => bytes,
+        }
     }
 
     /// The key's hash, which places it in a key group.
     pub fn hash(&self) -> u64 {
-        hash_row(&self.0)
+        hash_row(self.bytes())
+    }
+}
+
+impl Default for RowKey {
+    fn default() -> Self {
+        RowKey::new(&[])
+    }
+}
+
+impl fmt::Debug for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RowKey").field(&self.bytes()).finish()
+    }
+}
+
+impl PartialEq for RowKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for RowKey {}
+
+impl PartialOrd for RowKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RowKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bytes().cmp(other.bytes())
+    }
+}
+
+impl Hash for RowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
     }
 }
 
 impl Borrow<[u8]> for RowKey {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.bytes()
     }
 }
 
 impl Serialize for RowKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        serializer.serialize_bytes(self.bytes())
     }
 }
 
 impl<'de> Deserialize<'de> for RowKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_bytes(Bytes).map(RowKey)
+        deserializer.deserialize_bytes(Bytes)
     }
 }
 
 struct Bytes;
 
 impl Visitor<'_> for Bytes {
-    type Value = SmallVec<[u8; 16]>;
+    type Value = RowKey;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("bytes")
     }
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-        Ok(SmallVec::from_slice(bytes))
-    }
-    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Self::Value, E> {
-        Ok(SmallVec::from_vec(bytes))
+        Ok(RowKey::new(bytes))
     }
 }
 

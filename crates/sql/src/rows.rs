@@ -14,6 +14,10 @@ use headwater_core::{Batch, EventTime, RowKind};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt8Array};
 use datafusion::arrow::datatypes::{Int64Type, UInt8Type};
 
+/// Rows that a source gives at a time: enough that the work per chunk does not count, few enough
+/// that a chunk stays in the cache.
+pub const READ_ROWS: usize = 4096;
+
 /// Some rows of one schema.
 #[derive(Clone, Debug)]
 pub struct Chunk {

@@ -110,6 +110,10 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
                 number
             }
             None => {
+                if self.slots.len() == self.slots.capacity() {
+                    // Twice the room would be half empty on average, and fresh memory is dear.
+                    self.slots.reserve_exact((self.slots.len() / 2).max(4));
+                }
                 self.slots.push(Some(slot));
                 (self.slots.len() - 1) as u32
             }

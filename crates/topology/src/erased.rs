@@ -6,6 +6,7 @@ use headwater_connect::{
     WriterContext,
 };
 use headwater_core::{BadRecordPolicy, Batch, Epoch, ProcessingTime, Result, SplitTag};
+use headwater_operators::operator::BATCH_SIZE;
 
 /// A [`Source`] whose record type is erased.
 pub trait AnySource: Send + Sync {
@@ -15,6 +16,10 @@ pub trait AnySource: Send + Sync {
     fn splits(&self) -> Result<Vec<SplitId>>;
     /// See [`Source::discovery`].
     fn discovery(&self) -> Discovery;
+    /// The most records to read at a time: more where a record is a row of columns.
+    fn batch_size(&self) -> usize {
+        BATCH_SIZE
+    }
     /// See [`Source::open`].
     fn open(
         &self,

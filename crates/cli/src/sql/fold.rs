@@ -52,7 +52,7 @@ impl Folded {
         };
         let key = match changelog {
             ChangelogMode::Upsert(key) => Some((key.clone(), converter(&mut key.iter().copied())?)),
-            ChangelogMode::Append | ChangelogMode::Retract => None,
+            ChangelogMode::Append | ChangelogMode::WithoutBefore | ChangelogMode::Retract => None,
         };
         Ok(Folded {
             converter: converter(&mut (0..schema.fields().len()))?,

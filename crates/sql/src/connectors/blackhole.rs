@@ -31,7 +31,11 @@ pub const CONNECTOR: Connector = Connector {
 pub fn sink(options: &Options<'_>) -> SqlResult<TableSink> {
     let table = options.table();
     let schema = Arc::new(table.schema.project(&table.written_columns())?);
-    Ok(TableSink { sink: Arc::new(Blackhole::default()), schema, accepts: ChangelogMode::Retract })
+    Ok(TableSink {
+        sink: Arc::new(Blackhole::default()),
+        schema,
+        accepts: ChangelogMode::WithoutBefore,
+    })
 }
 
 /// The sink; clones share the count.

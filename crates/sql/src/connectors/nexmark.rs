@@ -19,7 +19,7 @@ use headwater_topology::erased::{AnyReader, AnySource, Chunk as Given};
 use super::options::{OptionKind, OptionSpec, Options};
 use super::{ChangelogMode, Connector, ConnectorContext, Projection, TableSource};
 use crate::error::{SqlError, SqlResult, codes};
-use crate::rows::Chunk;
+use crate::rows::{Chunk, READ_ROWS};
 
 mod columns;
 #[cfg(test)]
@@ -39,9 +39,6 @@ pub const CONNECTOR: Connector = Connector {
     options: OPTIONS,
     formats: &[],
 };
-
-/// Splits, unless the table or the number of workers says otherwise.
-const SPLITS: usize = 4;
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new("events.num", OptionKind::Count, "ends after so many events; 0: never").or("0"),
@@ -121,11 +118,10 @@ pub fn source(
         NexmarkGenerator::new(config(options)?).map_err(|e| SqlError::from(e).within(NAME))?;
     let limit = options.count("events.num").filter(|n| *n > 0);
     let rate = generator.config().events_per_second;
-    let splits = options.count("scan.splits").and_then(|n| usize::try_from(n).ok());
     let numbers = Numbers::new()
         .limit(limit)
         .rate(options.is_true("rate.limited").then_some(rate))
-        .splits(splits.unwrap_or_else(|| cx.parallelism.max(SPLITS)));
+        .splits(cx.splits(options));
     numbers.validate(NAME)?;
     if let Some((place, key)) = projection.metadata().first() {
         let column = projection.schema.field(*place).name();
@@ -195,6 +191,9 @@ impl AnySource for NexmarkTable {
     }
     fn splits(&self) -> Result<Vec<SplitId>> {
         self.numbers.ids(NAME)
+    }
+    fn batch_size(&self) -> usize {
+        READ_ROWS
     }
     fn discovery(&self) -> Discovery {
         Discovery::Once

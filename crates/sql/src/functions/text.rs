@@ -12,6 +12,11 @@ mod url;
 
 use super::native::Spec;
 
+/// Whether a text is a regular expression.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    java_regex::Pattern::new(text).is_ok()
+}
+
 /// The functions of this module.
 pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
     [

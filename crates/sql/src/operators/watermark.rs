@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::array::{Array, Int64Array, RecordBatch};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Operator as Op;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
 use headwater_core::codec::{decode, encode};
 use headwater_core::{Batch, Epoch, Error, EventTime, ProcessingTime, Result, SplitTag, Watermark};
 use headwater_operators::operator::OUT;
@@ -73,6 +76,23 @@ impl AssignWatermarkSpec {
     }
 }
 
+/// The constant that the watermark expression takes off the event time, in whole milliseconds.
+fn delay(spec: &AssignWatermarkSpec) -> Option<i64> {
+    let is_rowtime = |expr: &Arc<dyn PhysicalExpr>| {
+        expr.downcast_ref::<Column>().is_some_and(|column| column.index() == spec.rowtime)
+    };
+    if is_rowtime(&spec.expr) {
+        return Some(0);
+    }
+    let less = spec.expr.downcast_ref::<BinaryExpr>()?;
+    let interval = less.right().downcast_ref::<Literal>()?.value();
+    let ScalarValue::IntervalMonthDayNano(Some(interval)) = interval else { return None };
+    let millis = i64::from(interval.days) * 86_400_000 + interval.nanoseconds / 1_000_000;
+    let whole = interval.months == 0 && interval.nanoseconds % 1_000_000 == 0 && millis >= 0;
+    let is_less = *less.op() == Op::Minus && is_rowtime(less.left());
+    (whole && is_less).then_some(millis)
+}
+
 struct Member {
     tag: SplitTag,
     id: String,
@@ -92,6 +112,9 @@ pub struct AssignWatermark {
     splits: Vec<Member>,
     restored: HashMap<String, Progress>,
     now: ProcessingTime,
+    /// How far the watermark is behind the time of each row, in milliseconds, where the expression
+    /// says just that.
+    delay: Option<i64>,
 }
 
 impl AssignWatermark {
@@ -99,6 +122,7 @@ impl AssignWatermark {
     pub fn new(init: &OperatorInit, spec: AssignWatermarkSpec) -> Self {
         AssignWatermark {
             init: init.clone(),
+            delay: delay(&spec),
             spec,
             splits: Vec::new(),
             restored: HashMap::new(),
@@ -148,7 +172,10 @@ impl AssignWatermark {
     }
 
     /// The watermark that each row asks for, in milliseconds.
-    fn asked(&self, data: &RecordBatch) -> Result<Vec<i64>> {
+    fn asked(&self, data: &RecordBatch, times: &[i64]) -> Result<Vec<i64>> {
+        if let Some(delay) = self.delay {
+            return Ok(times.iter().map(|time| time.saturating_sub(delay)).collect());
+        }
         let value = self.spec.expr.evaluate(data).map_err(datafusion_error)?;
         let array = value.into_array(data.num_rows()).map_err(datafusion_error)?;
         let Some(asked) = millis_of(&array) else {
@@ -164,11 +191,32 @@ impl AssignWatermark {
         Ok(asked)
     }
 
+    /// Moves the split by the rows of a chunk as a whole, if that is the same as one after the
+    /// other: none is late, none is ahead of the clock.
+    fn advance_at_once(&mut self, at: usize, times: &[i64], limit: EventTime) -> bool {
+        let Some(delay) = self.delay else { return false };
+        let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else {
+            return false;
+        };
+        let Split { progress, .. } = &mut self.splits[at].split;
+        // What the watermark is before the last row, at most.
+        let asked = EventTime(most.saturating_sub(delay));
+        if EventTime(*least).is_late(progress.watermark.max(asked)) || EventTime(*most) > limit {
+            return false;
+        }
+        progress.max_time = progress.max_time.max(EventTime(*most));
+        self.splits[at].split.raise(asked, limit);
+        true
+    }
+
     /// Moves the split by the rows of a chunk and marks those that are late.
     fn advance(&mut self, at: usize, chunk: Chunk, cx: &mut OperatorContext) -> Result<Chunk> {
         let limit = self.limit(cx.now());
-        let asked = self.asked(&chunk.data)?;
         let times = event_millis(&chunk.data, self.spec.rowtime)?;
+        if self.advance_at_once(at, &times, limit) {
+            return Ok(chunk);
+        }
+        let asked = self.asked(&chunk.data, &times)?;
         let split = &mut self.splits[at].split;
         let before = split.progress.watermark;
         let mut read_at: Option<Vec<i64>> = None;

@@ -23,6 +23,8 @@ pub(crate) enum Delivery {
     /// As [`Delivery::Upsert`], but the query's rows are told apart by other columns than the sink's:
     /// of rows with the same key the sink has the last one.
     Materialize(Vec<usize>),
+    /// Changes without how rows were before.
+    WithoutBefore,
     /// All changes.
     Retract,
 }
@@ -48,6 +50,7 @@ pub(crate) fn delivery(
     }
     match accepts {
         ChangelogMode::Retract => Ok(Delivery::Retract),
+        ChangelogMode::WithoutBefore => Ok(Delivery::WithoutBefore),
         ChangelogMode::Append => Err(cannot_take(step, sink)),
         ChangelogMode::Upsert(key) if key.is_empty() => {
             let message = format!("sink {sink} replaces rows by its key and declares none");

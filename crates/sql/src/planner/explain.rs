@@ -26,6 +26,7 @@ pub(crate) fn physical(outputs: &[Output], details: Details) -> String {
         let how = match &output.delivery {
             Delivery::Append => "append".to_owned(),
             Delivery::Retract => "all changes".to_owned(),
+            Delivery::WithoutBefore => "changes without how rows were before".to_owned(),
             Delivery::Upsert(keys) => format!("upsert by {}", names(&output.step, keys)),
             Delivery::Materialize(keys) => {
                 format!("upsert by {}, the last row of a key wins", names(&output.step, keys))

@@ -121,9 +121,9 @@ impl Maker {
 
     /// The rows of these events.
     pub(super) fn make(&self, numbers: Stride) -> Result<RecordBatch> {
-        let events = self.events(numbers);
+        let mut events = self.events(numbers);
         let rows = events.kinds.len();
-        let times = ScalarBuffer::from(events.times.clone());
+        let times = ScalarBuffer::from(std::mem::take(&mut events.times));
         let columns = self.schema.fields().iter().map(|field| {
             Ok(match (field.name().as_str(), field.data_type()) {
                 ("event_type", _) => {

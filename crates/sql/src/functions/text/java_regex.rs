@@ -4,11 +4,13 @@
 //! Both languages agree on nearly all; what is read otherwise is translated first: `\Q…\E`,
 //! `\d \w \s \h` and their negations (ASCII in Java), and POSIX classes such as `\p{Alpha}`.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
 use datafusion::common::Result;
 use fancy_regex::Regex;
+use regex::CaptureLocations;
 
 use crate::functions::args::Call;
 use crate::functions::cache::{Cache, Recent};
@@ -17,13 +19,23 @@ use crate::functions::cache::{Cache, Recent};
 #[derive(Debug)]
 pub(crate) struct Pattern {
     regex: Regex,
+    /// The same without look-around and back references, if it has none, and room for what its
+    /// groups match: the faster way.
+    plain: Option<(regex::Regex, RefCell<CaptureLocations>)>,
 }
 
 impl Pattern {
     /// Compiles a pattern; the error is a sentence.
     pub(crate) fn new(pattern: &str) -> std::result::Result<Self, String> {
-        match Regex::new(&translate(pattern)) {
-            Ok(regex) => Ok(Pattern { regex }),
+        let translated = translate(pattern);
+        match Regex::new(&translated) {
+            Ok(regex) => {
+                let plain = regex::Regex::new(&translated).ok().map(|plain| {
+                    let groups = RefCell::new(plain.capture_locations());
+                    (plain, groups)
+                });
+                Ok(Pattern { regex, plain })
+            }
             Err(error) => Err(format!("'{pattern}' is not a regular expression: {error}")),
         }
     }
@@ -35,7 +47,10 @@ impl Pattern {
 
     /// Where the first match is. A match given up for its cost is none.
     pub(crate) fn find(&self, text: &str) -> Option<Range<usize>> {
-        self.regex.find(text).ok().flatten().map(|found| found.range())
+        match &self.plain {
+            Some((plain, _)) => plain.find(text).map(|found| found.range()),
+            None => self.regex.find(text).ok().flatten().map(|found| found.range()),
+        }
     }
 
     /// Where all matches are, from left to right.
@@ -47,6 +62,12 @@ impl Pattern {
     pub(crate) fn group<'a>(&self, text: &'a str, group: usize) -> Option<&'a str> {
         if group == 0 {
             return Some(&text[self.find(text)?]);
+        }
+        if let Some((plain, groups)) = &self.plain {
+            let mut groups = groups.borrow_mut();
+            plain.captures_read(&mut groups, text)?;
+            let (start, end) = groups.get(group)?;
+            return text.get(start..end);
         }
         let captures = self.regex.captures(text).ok().flatten()?;
         Some(&text[captures.get(group)?.range()])
@@ -83,7 +104,7 @@ impl Pattern {
 }
 
 thread_local! {
-    static COMPILED: std::cell::RefCell<Cache<Pattern>> = std::cell::RefCell::default();
+    static COMPILED: RefCell<Cache<Pattern>> = RefCell::default();
 }
 
 /// The patterns of a call, each compiled once a thread.

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::Result;
+use memchr::memchr_iter;
 
 use crate::functions::args::Call;
 use crate::functions::native::{Spec, Types};
@@ -43,9 +44,19 @@ fn part<'a>(text: &'a str, delimiter: &str, index: i64) -> Option<&'a str> {
         return text.split_whitespace().nth(index);
     }
     match delimiter.as_bytes() {
-        [byte] => text.split(char::from(*byte)).nth(index),
+        [byte] if byte.is_ascii() => part_between(text, *byte, index),
         _ => text.split(delimiter).nth(index),
     }
+}
+
+/// The part at an index of a text that is cut at a byte of ASCII.
+fn part_between(text: &str, byte: u8, index: usize) -> Option<&str> {
+    let mut ends = memchr_iter(byte, text.as_bytes());
+    let start = match index.checked_sub(1) {
+        None => 0,
+        Some(before) => ends.nth(before)? + 1,
+    };
+    text.get(start..ends.next().unwrap_or(text.len()))
 }
 
 fn split_index(call: &Call<'_>) -> Result<ArrayRef> {

@@ -205,6 +205,10 @@ impl Member {
         let at = rows.partition_point(|entry| entry.sort.bytes() <= sort);
         let entry = Entry { sort: RowKey::new(sort), identity: *entered, row: None, from: row };
         *entered += 1;
+        if rows.len() == rows.capacity() {
+            // There are many rankings: room that stays empty adds up.
+            rows.reserve_exact((rows.len() / 2).max(1));
+        }
         rows.insert(at, entry);
         rows.truncate(capacity);
     }

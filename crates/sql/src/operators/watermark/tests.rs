@@ -3,6 +3,7 @@ use std::time::Duration;
 use datafusion::logical_expr::Operator as Op;
 use datafusion::physical_expr::expressions::{CastExpr, binary, col, lit};
 use datafusion::scalar::ScalarValue;
+use proptest::prelude::*;
 
 use super::*;
 use crate::operators::testing::{chunk, init, int, schema, time};
@@ -31,6 +32,36 @@ fn feed(op: &mut AssignWatermark, split: u32, rows: &str) -> Vec<i64> {
     assert_eq!(batch.split(), SplitTag(split));
     let chunk = Rows::of(batch).remove(0);
     (0..chunk.len()).map(|row| chunk.watermark(row, EventTime::MIN).0).collect()
+}
+
+/// The same, as a query has it.
+fn spec_of_interval(emit: Emit) -> AssignWatermarkSpec {
+    let schema = schema(&[time("t"), int("v")]);
+    let interval = lit(ScalarValue::new_interval_mdn(0, 0, 10_000_000));
+    let delayed = binary(col("t", &schema).unwrap(), Op::Minus, interval, &schema).unwrap();
+    AssignWatermarkSpec { emit, ..AssignWatermarkSpec::new(0, delayed) }
+}
+
+proptest! {
+    #[test]
+    fn a_constant_delay_gives_what_the_expression_gives(
+        batches in prop::collection::vec(prop::collection::vec(0i64..200, 1..6), 1..20),
+        ahead in prop::collection::vec(0i64..30, 20),
+        periodic: bool,
+    ) {
+        let emit = if periodic { Emit::OnPeriodic } else { Emit::OnEvent };
+        let (slow, quick) = (spec(emit), spec_of_interval(emit));
+        prop_assert_eq!((delay(&slow), delay(&quick)), (None, Some(10)));
+        let (mut slow, mut quick) =
+            (AssignWatermark::new(&init(), slow), AssignWatermark::new(&init(), quick));
+        for (number, (batch, ahead)) in batches.iter().zip(&ahead).enumerate() {
+            let row = |t: &i64| format!("+I {} 1", number as i64 * 40 + ahead + t / 4);
+            let rows = batch.iter().map(row).collect::<Vec<_>>().join(" | ");
+            prop_assert_eq!(feed(&mut slow, 0, &rows), feed(&mut quick, 0, &rows));
+            prop_assert_eq!(slow.watermark(Watermark::Idle), quick.watermark(Watermark::Idle));
+            prop_assert_eq!(slow.snapshot(Epoch(1)).unwrap(), quick.snapshot(Epoch(1)).unwrap());
+        }
+    }
 }
 
 const NOT: i64 = i64::MIN;

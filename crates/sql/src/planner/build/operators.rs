@@ -232,7 +232,7 @@ pub(super) fn delivery(output: &Output, tuning: &Tuning) -> Option<BeforeSink> {
     match &output.delivery {
         Delivery::Append | Delivery::Retract => None,
         // Some steps cannot leave out how a row was before.
-        Delivery::Upsert(_) => {
+        Delivery::Upsert(_) | Delivery::WithoutBefore => {
             Some(("drop-update-before", None, factory(|_| Ok(DropUpdateBefore::new()))))
         }
         Delivery::Materialize(keys) => Some(rest::materialize(&output.step, keys, tuning)),
