@@ -28,6 +28,7 @@ mod params;
 mod returns;
 pub mod rewrite;
 pub mod syntax;
+pub(crate) mod table;
 mod text;
 mod time;
 mod types;

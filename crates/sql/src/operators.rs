@@ -14,6 +14,7 @@ pub mod aggregate;
 pub mod calc;
 pub mod changelog;
 pub mod chunks;
+pub(crate) mod correlate;
 pub mod exchange;
 pub mod group;
 pub mod limit;

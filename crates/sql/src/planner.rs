@@ -1,8 +1,9 @@
 //! From statements to jobs: DataFusion makes a logical plan of the text, we make a topology of the
 //! plan, or run it on DataFusion where all its rows are there.
 //!
-//! Reading order: [`prepare`] → [`context`] → [`tables`] → [`logical`] → [`nodes`] → [`step`] →
-//! [`translate`] → [`changelog`] → [`growth`] → [`build`] → [`job`]; [`batch`] for bounded queries.
+//! Reading order: [`prepare`] → [`context`] → [`tables`] → [`relations`] → [`logical`] → [`nodes`] →
+//! [`step`] → [`translate`] → [`changelog`] → [`growth`] → [`build`] → [`job`]; [`batch`] for bounded
+//! queries.
 
 pub(crate) mod batch;
 pub(crate) mod build;
@@ -21,6 +22,7 @@ pub(crate) mod nodes;
 mod prepare;
 mod prune;
 mod ranking;
+mod relations;
 mod row_casts;
 pub(crate) mod step;
 pub(crate) mod tables;

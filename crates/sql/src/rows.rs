@@ -5,8 +5,8 @@
 
 use std::any::{Any, type_name};
 
-use datafusion::arrow::array::{BooleanArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::{filter, filter_record_batch, take, take_record_batch};
+use datafusion::arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::compute::{filter, filter_record_batch, take};
 use datafusion::arrow::error::ArrowError;
 use headwater_core::batch::AnyBatch;
 use headwater_core::{Batch, EventTime, RowKind};
@@ -99,8 +99,12 @@ impl Chunk {
     /// # Errors
     /// When an index is out of range.
     pub fn take(&self, rows: &UInt32Array) -> Result<Self, ArrowError> {
+        let columns = self.data.columns().iter().map(|column| take(column, rows, None));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        // Rows without columns are rows too.
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         Ok(Chunk {
-            data: take_record_batch(&self.data, rows)?,
+            data: RecordBatch::try_new_with_options(self.data.schema(), columns, &options)?,
             kinds: rest(self.kinds.as_ref(), |a| take(a, rows, None))?.map(as_kinds),
             read_at: rest(self.read_at.as_ref(), |a| take(a, rows, None))?.map(as_times),
         })

@@ -17,6 +17,7 @@ use crate::catalog::Catalog;
 use crate::connectors::SharedOutput;
 use crate::error::{SqlError, SqlResult};
 use crate::functions;
+use crate::functions::table::TableFunctions;
 use crate::planner::engine;
 use crate::syntax::{self, Insert, Parsed, Statement};
 
@@ -63,6 +64,8 @@ pub struct Session {
     catalog: Catalog,
     streaming: SessionState,
     batch: SessionState,
+    /// Table functions that the program registered.
+    table_functions: TableFunctions,
     /// Shared with the jobs that run bounded queries on it: they may outlive the session.
     runtime: Arc<tokio::runtime::Runtime>,
     /// The streams of a job that are tables.
@@ -91,6 +94,7 @@ impl Session {
             catalog: Catalog::new(),
             streaming: engine::session_state(functions::Mode::Streaming)?,
             batch: engine::session_state(functions::Mode::Batch)?,
+            table_functions: TableFunctions::default(),
             runtime: Arc::new(runtime),
             streams: Arc::default(),
             registered: BTreeSet::new(),
@@ -118,6 +122,7 @@ impl Session {
         let mut names: Vec<String> = state.scalar_functions().keys().cloned().collect();
         names.extend(state.aggregate_functions().keys().cloned());
         names.extend(state.window_functions().keys().cloned());
+        names.extend(self.table_functions.names().map(str::to_owned));
         names.sort_unstable();
         names.dedup();
         names.retain(|n| !n.starts_with("__"));

@@ -14,6 +14,9 @@ use headwater_sql::error::codes;
 use headwater_sql::functions::AggregateFunction;
 use headwater_sql::session::{Outcome, Session, SessionOptions, collect};
 
+#[path = "functions/tables.rs"]
+mod tables;
+
 /// The difference of the greatest and the least value; can take rows back.
 struct Spread;
 

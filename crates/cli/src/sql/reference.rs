@@ -90,6 +90,10 @@ fn functions(out: &mut String) {
     let names: Vec<String> =
         FUNCTIONS.iter().map(|(name, _)| code(&name.to_ascii_uppercase())).collect();
     _ = writeln!(out, "{}", names.join(", "));
+    out.push_str(
+        "\nIn FROM: `TUMBLE`, `HOP`, `CUMULATE`, `SESSION`; `UNNEST` of arrays and maps; and the \
+         table functions\nthat a program registers, as `LATERAL TABLE(f(x))`.\n",
+    );
 }
 
 fn codes(out: &mut String) {

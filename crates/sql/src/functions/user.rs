@@ -26,6 +26,10 @@ use crate::error::SqlResult;
 use crate::formats::cells::Cells;
 use crate::formats::column::Column;
 
+mod table;
+
+pub(crate) use table::table;
+
 /// An aggregate function in Rust.
 ///
 /// Its accumulator is kept in state and checkpoints as serde writes it.

@@ -12,6 +12,9 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, TableScan};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+
+use correlate::CorrelatePlanner;
 
 use super::nodes::{WatermarkNode, WindowTvf};
 use super::tables::connector_table;
@@ -19,6 +22,7 @@ use crate::connectors::batch::Refusals;
 use crate::connectors::{self, ConnectorContext};
 use crate::error::{SqlError, SqlResult, codes};
 
+mod correlate;
 mod floats;
 mod sums;
 mod ties;
@@ -59,7 +63,9 @@ impl BatchQuery {
         // What reads the clock gives the time at which the query started.
         state.mark_start_execution();
         let optimized = state.optimize(&plain)?;
-        let plan = state.query_planner().create_physical_plan(&optimized, &state).await?;
+        let planner =
+            DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(CorrelatePlanner)]);
+        let plan = planner.create_physical_plan(&optimized, &state).await?;
         Ok(BatchQuery { optimized, plan, state })
     }
 

@@ -167,7 +167,7 @@ impl Graph<'_> {
                 (Some(name.clone()), NodeKind::Source { source, policy })
             }
             Op::Stream { stream, .. } => (None, NodeKind::Operator(stream.operator(&step.schema)?)),
-            Op::Calc { .. } => (None, NodeKind::Operator(self.operator(step)?)),
+            Op::Calc { .. } | Op::Correlate(_) => (None, NodeKind::Operator(self.operator(step)?)),
             Op::Watermark { table, .. } => {
                 (Some(format!("{label} {table}")), NodeKind::Operator(self.operator(step)?))
             }
@@ -247,6 +247,7 @@ fn way(step: &Step) -> Way {
         | Op::Feed { .. }
         | Op::Watermark { .. }
         | Op::Calc { .. }
+        | Op::Correlate(_)
         | Op::Union => Way::Forward,
         Op::AssignWindows { window, keys } => match window.spec {
             super::nodes::WindowSpec::Session { .. } => by(keys),

@@ -103,9 +103,11 @@ pub(crate) fn changing(step: &Arc<Step>) -> Option<&Arc<Step>> {
         return None;
     }
     match &step.op {
-        Op::Calc { .. } | Op::Union | Op::Limit { .. } | Op::Watermark { .. } => {
-            step.inputs.iter().find_map(changing)
-        }
+        Op::Calc { .. }
+        | Op::Correlate(_)
+        | Op::Union
+        | Op::Limit { .. }
+        | Op::Watermark { .. } => step.inputs.iter().find_map(changing),
         _ => Some(step),
     }
 }

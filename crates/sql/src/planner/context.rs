@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, TableReference};
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner};
 use datafusion::logical_expr::{
     AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
@@ -21,10 +21,12 @@ use datafusion::sql::planner::ContextProvider;
 use datafusion::sql::sqlparser::ast::{Query, visit_relations};
 
 use super::prepare::hints;
+use super::relations::Calls;
 use super::{logical, markers, tables};
 use crate::catalog::{Catalog, Relation};
 use crate::error::{SqlError, SqlResult, codes};
 use crate::functions;
+use crate::functions::table::TableFunctions;
 
 /// Most views within views.
 const MAX_VIEW_DEPTH: usize = 64;
@@ -37,6 +39,10 @@ pub(crate) struct Context<'a> {
     pub catalog: &'a Catalog,
     /// Expression planners, ours first.
     planners: Vec<Arc<dyn ExprPlanner>>,
+    /// What plans the calls in FROM.
+    relations: [Arc<dyn RelationPlanner>; 1],
+    /// Table functions, by the names that queries know them by.
+    table_functions: TableFunctions,
     /// Views being planned, outermost first.
     views: RefCell<Vec<String>>,
     /// Views that are planned already.
@@ -44,14 +50,31 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(state: &'a SessionState, catalog: &'a Catalog) -> Self {
+    pub(crate) fn new(
+        state: &'a SessionState,
+        catalog: &'a Catalog,
+        registered: &TableFunctions,
+    ) -> Self {
+        let mut table_functions = registered.clone();
+        for function in catalog.functions() {
+            if let Some(native) = registered.get(&native_name(&function.class)) {
+                table_functions.insert(&function.name.to_ascii_lowercase(), Arc::clone(native));
+            }
+        }
         Context {
             state,
             catalog,
             planners: state.expr_planners().to_vec(),
+            relations: [Arc::new(Calls::new(table_functions.clone()))],
+            table_functions,
             views: RefCell::default(),
             ready: RefCell::default(),
         }
+    }
+
+    /// Whether there is a table function of this name.
+    pub(crate) fn is_table_function(&self, name: &str) -> bool {
+        self.table_functions.get(&name.to_ascii_lowercase()).is_some()
     }
 
     /// Plans the views that a query names, each once. Deep within the query there is less
@@ -109,6 +132,9 @@ impl ContextProvider for Context<'_> {
     }
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         &self.planners
+    }
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        &self.relations
     }
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         if let Some(marker) = markers::marker(name) {

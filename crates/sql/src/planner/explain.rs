@@ -8,6 +8,7 @@ use super::build::Output;
 use super::changelog::{Before, Delivery, Kinds};
 use super::growth::{Growth, growth};
 use super::step::{Aggregate, Bound, Frame, Op, Ordering, Step, TopN};
+use crate::operators::correlate::Correlation;
 
 /// What is shown beside the steps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,6 +107,13 @@ fn line(step: &Step) -> String {
                 None => format!("Calc(select=[{select}])"),
             }
         }
+        Op::Correlate(Correlation { function, args, keep, outer }) => {
+            let made: Vec<&str> =
+                step.schema.fields()[keep.len()..].iter().map(|f| f.name().as_str()).collect();
+            let join = if *outer { "LEFT" } else { "INNER" };
+            let (name, args, made) = (function.name(), args_of(step, args), made.join(", "));
+            format!("Correlate(call=[{name}({args})], columns=[{made}], joinType=[{join}])")
+        }
         Op::AssignWindows { window, .. } => {
             format!("AssignWindows(window=[{} ON {}])", window.spec, of(&[window.time]))
         }
@@ -157,6 +165,16 @@ fn line(step: &Step) -> String {
         Op::Normalize { keys } => format!("ChangelogNormalize(key=[{}])", of(keys)),
         Op::Union => "Union(all=[true])".to_owned(),
     }
+}
+
+/// What the arguments of a call are, where the step before computes them.
+fn args_of(step: &Step, args: &[usize]) -> String {
+    let Some(input) = step.input() else { return String::new() };
+    let arg = |column: &usize| match &input.op {
+        Op::Calc { project, .. } => plain(&project[*column].to_string()),
+        _ => input.schema.field(*column).name().clone(),
+    };
+    args.iter().map(arg).collect::<Vec<_>>().join(", ")
 }
 
 fn selected<'a>(

@@ -83,6 +83,7 @@ pub(crate) fn growth(step: &Step) -> Option<Growth> {
         | Op::Values(_)
         | Op::Feed { .. }
         | Op::Calc { .. }
+        | Op::Correlate(_)
         | Op::AssignWindows { .. }
         | Op::Union => return None,
     })

@@ -16,7 +16,7 @@ use super::engine::{parser_options, streaming_optimizer};
 use super::markers::{MARKERS, spec_of};
 use super::nodes::WindowTvf;
 use super::prepare::prepare;
-use super::{float_casts, row_casts};
+use super::{float_casts, relations, row_casts};
 use crate::error::{SqlError, SqlResult, codes};
 
 /// Plans a query: names and functions are resolved, types not yet made equal.
@@ -25,7 +25,9 @@ pub(crate) fn raw_plan(cx: &Context<'_>, query: Query) -> SqlResult<LogicalPlan>
     cx.plan_ahead(&query);
     let planner = SqlToRel::new_with_options(cx, parser_options(cx.state));
     let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query.clone())));
-    plan.and_then(windows_in_place).map_err(|e| placed(e.into(), &query))
+    plan.and_then(relations::in_place)
+        .and_then(windows_in_place)
+        .map_err(|e| table_function(cx, placed(e.into(), &query)))
 }
 
 /// An error about a table with the place where the query names it.
@@ -42,6 +44,20 @@ fn placed(error: SqlError, query: &Query) -> SqlError {
         ControlFlow::Continue(())
     });
     at.map_or(error.clone(), |span| error.at(span))
+}
+
+/// An error about a function that there is, but for FROM.
+fn table_function(cx: &Context<'_>, error: SqlError) -> SqlError {
+    let name = error.message.strip_prefix("no function `").and_then(|rest| rest.strip_suffix('`'));
+    match name.filter(|name| cx.is_table_function(name)) {
+        Some(name) => SqlError {
+            message: format!("`{name}` is a table function: it stands in FROM"),
+            label: None,
+            help: vec![format!("write FROM t, LATERAL TABLE({name}(…)) AS r (…)")],
+            ..error
+        },
+        None => error,
+    }
 }
 
 fn last(name: &ObjectName) -> &str {

@@ -1,6 +1,7 @@
-//! What our dialect adds to DataFusion's logical plans: watermarks and window table functions.
+//! What our dialect adds to DataFusion's logical plans: watermarks, window table functions and, in
+//! [`correlate`], other table functions.
 //!
-//! Both are plain nodes with one input, so DataFusion's rules see through them: columns that nobody
+//! All are plain nodes with one input, so DataFusion's rules see through them: columns that nobody
 //! needs are pruned beneath them, and filters stay above where moving them would change an answer.
 
 use std::cmp::Ordering;
@@ -18,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::type_name;
 use crate::error::{SqlError, codes};
+
+pub(crate) mod correlate;
 
 /// Name of the column that holds a window's start.
 pub const WINDOW_START: &str = "window_start";

@@ -99,15 +99,6 @@ fn check(factor: &TableFactor) -> SqlResult<()> {
             }
             simple_name(name).map(|_| ())
         }
-        TableFactor::TableFunction { expr: Expr::Function(function), .. } => {
-            let name = function.name.to_string();
-            let message = format!("no table function `{name}`");
-            Err(SqlError::new(codes::UNKNOWN_FUNCTION, message).at(function.name.span()).names(
-                &name,
-                "table functions",
-                ["TUMBLE", "HOP", "CUMULATE", "SESSION"],
-            ))
-        }
         _ => Ok(()),
     }
 }

@@ -17,6 +17,7 @@ use super::step::{Op, PhysExpr, SourceHandle, Step};
 use super::translate::column_of;
 use crate::connectors::{self, ConnectorContext};
 use crate::error::SqlResult;
+use crate::operators::correlate::Correlation;
 
 /// Name of the function that takes a field of a row.
 const GET_FIELD: &str = "get_field";
@@ -133,6 +134,10 @@ fn read_of(step: &Step, input: &Step, mine: &[Need]) -> Vec<Need> {
             read[window.time] = Need::All;
             keys.iter().for_each(|key| read[*key] = Need::All);
         }
+        Op::Correlate(Correlation { args, keep, .. }) => {
+            keep.iter().zip(mine).for_each(|(column, mine)| read[*column].add(mine));
+            args.iter().for_each(|arg| read[*arg] = Need::All);
+        }
         Op::Limit { .. } => {
             read.iter_mut().zip(mine).for_each(|(read, mine)| read.add(mine));
         }
@@ -216,6 +221,10 @@ fn narrowed(step: &Step, mine: &[Need], inputs: &[Arc<Step>]) -> SchemaRef {
                 let (column, path) = path_of(project.get(at)?)?;
                 let handed_on = input?.fields().get(column)?.data_type();
                 path.iter().try_fold(handed_on, |at, name| field_of(at, name)).cloned()
+            }
+            Op::Correlate(Correlation { keep, .. }) => {
+                let column = *keep.get(at)?;
+                input?.fields().get(column).map(|f| f.data_type().clone())
             }
             Op::Watermark { .. } | Op::AssignWindows { .. } | Op::Limit { .. } => {
                 input?.fields().get(at).map(|f| f.data_type().clone())

@@ -20,6 +20,7 @@ use super::nodes::WindowSpec;
 use crate::bridge::from_stream::StreamTable;
 use crate::catalog::Table;
 use crate::connectors::TableSource;
+use crate::operators::correlate::Correlation;
 
 /// An expression over the columns of a step's input.
 pub type PhysExpr = Arc<dyn PhysicalExpr>;
@@ -83,6 +84,8 @@ pub enum Op {
         /// The columns.
         project: Vec<PhysExpr>,
     },
+    /// Puts rows beside what a table function makes of each.
+    Correlate(Correlation),
     /// Adds the columns of the windows that a row is in.
     AssignWindows {
         /// Which windows.
@@ -346,6 +349,7 @@ impl Step {
             Op::Feed { .. } => "query",
             Op::Watermark { .. } => "watermark",
             Op::Calc { .. } => "calc",
+            Op::Correlate(_) => "correlate",
             Op::AssignWindows { .. } => "assign-windows",
             Op::WindowAggregate { .. } => "window-aggregate",
             Op::WindowedGroup { early: Some(_), .. } => "early-window-aggregate",

@@ -15,6 +15,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, Subquery};
 use datafusion::physical_expr::create_physical_expr;
 
+use super::nodes::correlate::CorrelateNode;
 use super::nodes::{WatermarkNode, WindowTvf};
 use super::step::{Identity, Op, PhysExpr, Step, Traits};
 use super::tables::connector_table;
@@ -23,6 +24,7 @@ use crate::error::{SqlError, SqlResult};
 
 mod aggregate;
 mod calc;
+mod correlate;
 mod grouping_sets;
 mod order;
 mod over;
@@ -108,6 +110,8 @@ impl Translator {
                     self.window_tvf(window)
                 } else if let Some(watermark) = node.downcast_ref::<WatermarkNode>() {
                     self.watermark(watermark)
+                } else if let Some(node) = node.downcast_ref::<CorrelateNode>() {
+                    self.correlate(node)
                 } else {
                     Err(SqlError::internal(format!("no step for {}", extension.node.name())))
                 }
@@ -118,7 +122,10 @@ impl Translator {
                     "joins come next; over bounded tables, SET 'execution.runtime-mode' = 'batch'",
                 ))
             }
-            LogicalPlan::Unnest(_) => Err(SqlError::unsupported("UNNEST in a streaming query")),
+            LogicalPlan::Unnest(_) => {
+                Err(SqlError::unsupported("UNNEST in the SELECT list of a streaming query")
+                    .help("it stands in FROM: FROM t, UNNEST(t.a) AS u (x)"))
+            }
             LogicalPlan::RecursiveQuery(_) => {
                 Err(SqlError::unsupported("WITH RECURSIVE in a streaming query"))
             }
@@ -154,11 +161,9 @@ impl Translator {
 
 /// What the text says where the plan has a join.
 fn clause_of(join: &Join) -> &'static str {
-    let unnests = join.right.exists(|node| Ok(matches!(node, LogicalPlan::Unnest(_))));
     match (join.null_equality, join.join_type) {
         (NullEquality::NullEqualsNull, JoinType::LeftSemi) => "INTERSECT",
         (NullEquality::NullEqualsNull, JoinType::LeftAnti) => "EXCEPT",
-        _ if unnests.unwrap_or_default() => "UNNEST",
         _ => "JOIN",
     }
 }

@@ -36,7 +36,7 @@ impl Session {
         expr: &Expr,
         schema: &SchemaRef,
     ) -> SqlResult<(datafusion::arrow::datatypes::DataType, bool)> {
-        let cx = Context::new(&self.streaming, &self.catalog);
+        let cx = Context::new(&self.streaming, &self.catalog, &self.table_functions);
         let schema = DFSchema::try_from(Schema::clone(schema))?;
         let expr = tables::planned(&cx, expr, &schema)?;
         Ok((expr.get_type(&schema)?, expr.nullable(&schema)?))

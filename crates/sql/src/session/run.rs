@@ -62,7 +62,10 @@ impl Session {
             Mode::Streaming => &self.streaming,
             Mode::Batch => &self.batch,
         };
-        logical::query_plan(&Context::new(state, &self.catalog), query.clone())
+        logical::query_plan(
+            &Context::new(state, &self.catalog, &self.table_functions),
+            query.clone(),
+        )
     }
 
     /// How these queries are run: as set, and if that is left open, as a batch if all tables end.

@@ -11,6 +11,7 @@ use headwater_topology::node::OperatorFactory;
 use super::Output;
 use crate::error::{SqlError, SqlResult};
 use crate::operators::changelog::DropUpdateBefore;
+use crate::operators::correlate::Correlate;
 use crate::operators::watermark::Emit;
 use crate::operators::window::{
     AssignWindows, AssignWindowsSpec, Clock, Early, EarlyAggregate, SessionAggregate,
@@ -75,6 +76,10 @@ pub(super) fn factory_of(
             watermark_options(&mut spec, options, tuning);
             spec.board = Some((tuning.splits.clone(), table.clone()));
             factory(move |init| Ok(AssignWatermark::new(init, spec.clone())))
+        }
+        Op::Correlate(correlation) => {
+            let correlation = correlation.clone();
+            factory(move |_| Ok(Correlate::new(correlation.clone(), Arc::clone(&output))))
         }
         Op::AssignWindows { window, .. } => {
             let spec = AssignWindowsSpec {
