@@ -163,7 +163,8 @@ impl Graph<'_> {
             }
             Op::Feed { feed, name } => {
                 let source = Arc::clone(feed) as Arc<dyn headwater_topology::erased::AnySource>;
-                let policy = BadRecordPolicy::Fail;
+                // Tables whose bad records fail the query have failed it already.
+                let policy = BadRecordPolicy::DeadLetter;
                 (Some(name.clone()), NodeKind::Source { source, policy })
             }
             Op::Stream { stream, .. } => (None, NodeKind::Operator(stream.operator(&step.schema)?)),

@@ -133,9 +133,10 @@ fn line(step: &Step) -> String {
             )
         }
         Op::GroupAggregate { keys, aggs } => format!(
-            "GroupAggregate(groupBy=[{}], select=[{}])",
+            "GroupAggregate(groupBy=[{}], select=[{}], {})",
             of(keys),
-            selected(step, aggs, [].iter())
+            selected(step, aggs, [].iter()),
+            decided(step, aggs)
         ),
         Op::TopN(TopN { keys, order, first, last, rank, windowed }) => format!(
             "{}(partitionBy=[{}], orderBy=[{}], ranks=[{first}..{last}], rankColumn=[{rank}])",
@@ -175,6 +176,24 @@ fn args_of(step: &Step, args: &[usize]) -> String {
         _ => input.schema.field(*column).name().clone(),
     };
     args.iter().map(arg).collect::<Vec<_>>().join(", ")
+}
+
+/// What the engine decides on its own: a batch of rows is a mini-batch, rows are aggregated where
+/// their key is and nowhere before, and calls over equal arguments share their distinct values.
+fn decided(step: &Step, aggs: &[Aggregate]) -> String {
+    let mut distinct: Vec<String> = Vec::new();
+    for agg in aggs.iter().filter(|agg| agg.distinct) {
+        let args = format!("({})", args_of(step, &agg.args));
+        if !distinct.contains(&args) {
+            distinct.push(args);
+        }
+    }
+    let shared = if distinct.is_empty() {
+        String::new()
+    } else {
+        format!(", distinct=[{}]", distinct.join(", "))
+    };
+    format!("miniBatch=[rows at hand], phases=[1]{shared}")
 }
 
 fn selected<'a>(
