@@ -37,7 +37,7 @@ mod segments;
 pub use self::job_file::JobFile;
 pub use self::pointer::repair;
 pub use self::retention::Retired;
-pub use self::segments::SegmentStore;
+pub use self::segments::{GrowingSegment, SegmentStore};
 
 /// What an attempt says about itself when it takes over a job.
 #[derive(Clone, Debug)]

@@ -36,7 +36,7 @@ pub mod restore;
 pub mod segment;
 
 pub use crash_point::{CRASH_POINTS, crash_point};
-pub use job_log::{AttemptStart, JobFile, JobLog, Retired, SegmentStore};
+pub use job_log::{AttemptStart, GrowingSegment, JobFile, JobLog, Retired, SegmentStore};
 pub use location::Location;
 pub use manifest::{Manifest, ManifestKind, SegmentRef, StateInfo};
 pub use merge::{plan_merge, replace_segments};

@@ -25,11 +25,13 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 use tokio::runtime::Runtime;
 
 use self::failure::storage_error;
+pub use self::growing::GrowingFile;
 use self::local::LocalDir;
 pub use self::object::Object;
 pub use self::upload::Upload;
 
 mod failure;
+mod growing;
 mod local;
 mod object;
 mod self_test;
@@ -248,6 +250,20 @@ impl Location {
     /// As [`Location::put`].
     pub fn upload(&self, name: &str) -> Result<Upload> {
         Upload::start(self, name)
+    }
+
+    /// Whether files can grow here: [`Location::growing`] gives one.
+    pub fn can_grow(&self) -> bool {
+        self.inner.local.is_some()
+    }
+
+    /// Starts a file that grows by durable pieces and appears when it is finished; none where there
+    /// is no local directory.
+    ///
+    /// # Errors
+    /// As [`Location::put`].
+    pub fn growing(&self, name: &str) -> Result<Option<GrowingFile>> {
+        GrowingFile::start(self, name)
     }
 
     /// Removes what killed writers have left in `staging/`; only the owner of the job may do so.

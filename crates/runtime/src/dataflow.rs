@@ -27,7 +27,7 @@ use crate::parcel::{Parcel, pact};
 use crate::plan::Group;
 use crate::source_driver::{Next, SourceDriver};
 use crate::splits::Splits;
-use crate::worker_part::{Gatherer, Report};
+use crate::worker_part::{Gatherer, LargeParts, Report};
 
 /// Everything a worker needs to build its dataflow.
 pub(crate) struct Blueprint {
@@ -47,6 +47,8 @@ pub(crate) struct Blueprint {
     /// Non-keyed parts per step.
     pub(crate) parts: HashMap<String, Vec<Vec<u8>>>,
     pub(crate) reports: Sender<Report>,
+    /// None where nothing is uploaded.
+    pub(crate) large_parts: Option<LargeParts>,
 }
 
 /// Builds the dataflow on `worker`.
@@ -58,8 +60,8 @@ pub(crate) fn build(blueprint: &Blueprint, worker: &mut Worker) -> Result<()> {
     let is_source = |n: &&headwater_topology::Node| matches!(n.kind, NodeKind::Source { .. });
     let sources = blueprint.topology.nodes.iter().filter(is_source).count();
     let groups = blueprint.groups.len();
-    let (reports, buffers) = (blueprint.reports.clone(), blueprint.shared.buffers.clone());
-    let gatherer = Gatherer::new(index, groups, sources, reports, buffers);
+    let (reports, large) = (blueprint.reports.clone(), blueprint.large_parts.clone());
+    let gatherer = Gatherer::new(index, groups, sources, reports, large);
     let mut states = Vec::with_capacity(groups);
     for at in 0..groups {
         let doorbell = Doorbell::default();

@@ -20,7 +20,6 @@ use headwater_topology::Chain;
 use timely::dataflow::operators::Capability;
 use timely::progress::frontier::MutableAntichain;
 
-use crate::buffers::Buffers;
 use crate::control::{Control, Reading};
 use crate::flow::Flow;
 use crate::held_back::HeldBack;
@@ -49,8 +48,6 @@ pub(crate) struct Shared {
     pub(crate) idle_board: IdleBoard,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Instant,
-    /// For the pieces of large parts; none where a part is built as a whole.
-    pub(crate) buffers: Option<Arc<Buffers>>,
 }
 
 /// State of one group on one worker.

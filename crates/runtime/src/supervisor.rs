@@ -18,7 +18,6 @@ use headwater_connect::{AttemptContext, Committer, Guarantee, Transaction};
 use headwater_core::{Clock, Epoch, Error, ErrorKind, ProcessingTime, Result};
 use headwater_topology::{NodeKind, Topology};
 
-use crate::buffers::Buffers;
 use crate::config::Config;
 use crate::control::Control;
 use crate::coordinator::{Coordinator, Ended, Ledger, failure_of};
@@ -233,11 +232,6 @@ impl Supervisor {
             idle_board: IdleBoard::new(&self.topology, &published, self.config.workers),
             clock: Arc::clone(&self.clock),
             started: Instant::now(),
-            // What goes into a transaction is built in memory as it is.
-            buffers: match &ledger {
-                Ledger::Checkpoints(_) => Some(Arc::new(Buffers::start()?)),
-                Ledger::Transactions(_) => None,
-            },
         });
         let (reports_in, reports) = crossbeam_channel::unbounded();
         let in_flight = {
@@ -259,6 +253,7 @@ impl Supervisor {
             restored: Some(Arc::new(restored)),
             restored_epoch: epoch,
             reports: reports_in,
+            large_parts: coordinator.uploads.large_parts(),
         });
         let workers = run_workers(&blueprint)?;
         self.registry.attempts.lock().unwrap_or_else(PoisonError::into_inner).1 = began.elapsed();
@@ -365,9 +360,10 @@ impl Supervisor {
         let start = ProtocolStart { epoch, recommit: false, end: None };
         let store = match &ledger {
             Ledger::Checkpoints(log) => Some(log.segments().clone()),
+            // What goes into a transaction is built in memory as it is.
             Ledger::Transactions(_) => None,
         };
-        let uploads = Uploads::start(store, shared.buffers.clone())?;
+        let uploads = Uploads::start(store, self.config.workers)?;
         let sources = self.topology.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Source { source, .. } => Some((node.name.clone(), Arc::clone(source))),
             _ => None,

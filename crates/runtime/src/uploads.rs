@@ -1,7 +1,10 @@
 //! Makes workers' parts durable: small ones at once, large ones on a thread beside the coordinator.
 //!
 //! A part stays in memory until it is durable, so a store that fails (a full disk) delays the
-//! checkpoint and loses nothing: the upload is tried again after a pause.
+//! checkpoint and loses nothing: the upload is tried again after a pause. Where the storage takes
+//! pieces of a part for good, those are written while the part is still being built.
+
+mod thread;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,7 +18,9 @@ use headwater_topology::chain::OperatorSnapshot;
 
 use crate::background;
 use crate::buffers::Buffers;
-use crate::worker_part::WorkerPart;
+use crate::worker_part::{LargeParts, WorkerPart};
+pub(crate) use thread::ToDo;
+use thread::Writer;
 
 /// Up to this size a part is written by the coordinator itself.
 const INLINE_BYTES: u64 = 1 << 20;
@@ -30,7 +35,7 @@ pub(crate) struct DurablePart {
     pub(crate) snapshots: Vec<OperatorSnapshot>,
 }
 
-struct Upload {
+pub(crate) struct Upload {
     worker: usize,
     epoch: Epoch,
     pieces: Vec<Bytes>,
@@ -49,7 +54,7 @@ pub(crate) struct Uploads {
     /// None where nothing is uploaded.
     store: Option<SegmentStore>,
     /// To the upload thread, which ends when this is dropped.
-    large: Sender<Upload>,
+    large: Sender<ToDo>,
     /// Uploads that ended on their threads, for [`Uploads::ended`].
     pub(crate) receiver: Receiver<Uploaded>,
     waiting: VecDeque<(Instant, Upload)>,
@@ -59,26 +64,27 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    pub(crate) fn start(
-        store: Option<SegmentStore>,
-        buffers: Option<Arc<Buffers>>,
-    ) -> Result<Self> {
+    /// With the storage to upload to, if any, and the number of workers.
+    pub(crate) fn start(store: Option<SegmentStore>, workers: usize) -> Result<Self> {
         let waiting = VecDeque::new();
-        let (large, to_do) = unbounded::<Upload>();
+        let (large, to_do) = unbounded::<ToDo>();
         let (sender, receiver) = unbounded();
-        let Some(on_thread) = store.clone() else {
+        let Some(for_thread) = store.clone() else {
             // Nothing ever ends here; a channel without a sender would always be ready.
             let receiver = crossbeam_channel::never();
-            return Ok(Uploads { store, large, receiver, waiting, buffers, bytes: 0 });
+            return Ok(Uploads { store, large, receiver, waiting, buffers: None, bytes: 0 });
         };
-        let work = move || {
-            for upload in to_do {
-                // Nobody listens when the attempt has ended: then the segment is an orphan.
-                let _ = sender.send(write(&on_thread, upload));
-            }
-        };
-        background::spawn("headwater-upload", work)?;
-        Ok(Uploads { store, large, receiver, waiting, buffers, bytes: 0 })
+        let buffers = Arc::new(Buffers::start(workers, for_thread.can_grow())?);
+        let writer = Writer::new(for_thread, Arc::clone(&buffers));
+        background::spawn("headwater-upload", move || writer.run(&to_do, &sender))?;
+        Ok(Uploads { store, large, receiver, waiting, buffers: Some(buffers), bytes: 0 })
+    }
+
+    /// How workers make large parts; none where a part is built as a whole.
+    pub(crate) fn large_parts(&self) -> Option<LargeParts> {
+        let can_grow = self.store.as_ref()?.can_grow();
+        let buffers = Arc::clone(self.buffers.as_ref()?);
+        Some(LargeParts { buffers, pieces: can_grow.then(|| self.large.clone()) })
     }
 
     /// Takes a worker's part; the event that follows now, if one does.
@@ -104,7 +110,11 @@ impl Uploads {
 
     fn upload(&mut self, upload: Upload) -> Option<Event<DurablePart>> {
         let upload = match upload.meta.bytes > INLINE_BYTES {
-            true => self.large.send(upload).err()?.into_inner(),
+            true => {
+                // Without its thread a part is not written, and the attempt ends by a timeout.
+                let _ = self.large.send(ToDo::Rest(upload));
+                return None;
+            }
             false => upload,
         };
         let uploaded = write(self.store.as_ref()?, upload);
@@ -119,8 +129,7 @@ impl Uploads {
             Ok(segment) => {
                 self.bytes += segment.bytes;
                 if let Some(buffers) = &self.buffers {
-                    let pieces = upload.pieces.into_iter().filter(Bytes::is_unique);
-                    pieces.for_each(|piece| buffers.give_back(piece.into()));
+                    buffers.give_back_all(upload.pieces);
                 }
                 let (segment, snapshots) = (Some(segment), upload.snapshots);
                 let part = DurablePart { segment, bytes: Vec::new(), snapshots };

@@ -11,6 +11,7 @@ use headwater_core::{Epoch, Error, Result};
 use headwater_topology::chain::OperatorSnapshot;
 
 use crate::buffers::{Buffers, PIECE_BYTES};
+use crate::uploads::ToDo;
 
 /// What a worker tells the coordinator.
 pub(crate) enum Report {
@@ -25,13 +26,29 @@ pub(crate) struct WorkerPart {
     pub(crate) worker: usize,
     pub(crate) epoch: Epoch,
     pub(crate) snapshots: Vec<OperatorSnapshot>,
-    /// What was taken out of the segment already, so that it need not grow as a whole.
+    /// What was taken out of the segment already, so that it need not grow as a whole, and is not
+    /// on its way to the storage.
     pub(crate) pieces: Vec<Bytes>,
     pub(crate) segment: SegmentBuilder,
 }
 
 /// The first piece is taken out sooner: it grows from nothing, and growing copies.
 const FIRST_PIECE_BYTES: usize = 64 << 10;
+
+/// Pieces of a part that is not complete, in order.
+pub(crate) struct Pieces {
+    pub(crate) worker: usize,
+    pub(crate) epoch: Epoch,
+    pub(crate) pieces: Vec<Bytes>,
+}
+
+/// Where the pieces of a large part go, and where the buffers for them come from.
+#[derive(Clone)]
+pub(crate) struct LargeParts {
+    pub(crate) buffers: Arc<Buffers>,
+    /// None where pieces wait until the part is complete.
+    pub(crate) pieces: Option<Sender<ToDo>>,
+}
 
 /// Shared by the groups of one worker (one thread).
 #[derive(Clone)]
@@ -42,7 +59,7 @@ struct Inner {
     groups: usize,
     sources_left: usize,
     reports: Sender<Report>,
-    buffers: Option<Arc<Buffers>>,
+    large: Option<LargeParts>,
     gathering: Option<Gathering>,
 }
 
@@ -57,10 +74,10 @@ impl Gatherer {
         groups: usize,
         sources: usize,
         reports: Sender<Report>,
-        buffers: Option<Arc<Buffers>>,
+        large: Option<LargeParts>,
     ) -> Self {
         let sources_left = sources;
-        let inner = Inner { worker, groups, sources_left, reports, buffers, gathering: None };
+        let inner = Inner { worker, groups, sources_left, reports, large, gathering: None };
         Gatherer(Rc::new(RefCell::new(inner)))
     }
 
@@ -91,17 +108,24 @@ impl Gatherer {
     /// Whether a group can encode more now; if not, soon.
     pub(crate) fn has_room(&self) -> bool {
         let mut inner = self.0.borrow_mut();
-        let Inner { gathering: Some(Gathering { part, .. }), buffers: Some(buffers), .. } =
-            &mut *inner
+        let Inner { gathering: Some(Gathering { part, .. }), large: Some(large), .. } = &mut *inner
         else {
             return true;
         };
-        let full = if part.pieces.is_empty() { FIRST_PIECE_BYTES } else { PIECE_BYTES };
+        let is_first = part.segment.buffered() as u64 == part.segment.len();
+        let full = if is_first { FIRST_PIECE_BYTES } else { PIECE_BYTES };
         if part.segment.buffered() < full {
             return true;
         }
-        let Some(next) = buffers.take() else { return false };
+        let Some(next) = large.buffers.take() else { return false };
         part.pieces.push(Bytes::from(part.segment.drain_into(next)));
+        // A part that may turn out to be small is better off in one go.
+        if let (Some(to), false) = (&large.pieces, is_first) {
+            let pieces = std::mem::take(&mut part.pieces);
+            let pieces = Pieces { worker: part.worker, epoch: part.epoch, pieces };
+            // Without a coordinator the attempt is over, and nobody needs the part.
+            let _ = to.send(ToDo::Pieces(pieces));
+        }
         true
     }
 

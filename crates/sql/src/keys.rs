@@ -20,6 +20,9 @@ mod encode;
 pub mod sort;
 pub mod words;
 
+pub(crate) use decode::take_varint;
+pub(crate) use encode::put_varint;
+
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;

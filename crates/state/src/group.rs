@@ -17,14 +17,30 @@ use crate::spaces::Spaces;
 /// record; such a cell is invisible to readers.
 pub(crate) struct Cell<V> {
     pub(crate) value: Option<V>,
-    changed: Epoch,
+    changed: Changed,
     /// Whether some checkpoint may hold this entry: then its removal must be recorded.
     stored: bool,
 }
 
+/// An epoch in seven bytes: `stored` lies in the eighth, and what a `bool` leaves free says which
+/// form a key's namespaces have. There are millions of cells.
+#[derive(Clone, Copy, PartialEq)]
+struct Changed([u8; 7]);
+
+impl Changed {
+    fn in_epoch(epoch: Epoch) -> Self {
+        let [bytes @ .., _] = epoch.0.to_le_bytes();
+        Changed(bytes)
+    }
+}
+
 impl<V> Cell<V> {
     pub(crate) fn new() -> Self {
-        Cell { value: None, changed: Epoch::NONE, stored: false }
+        Cell { value: None, changed: Changed::in_epoch(Epoch::NONE), stored: false }
+    }
+
+    fn is_of(&self, epoch: Epoch) -> bool {
+        self.changed == Changed::in_epoch(epoch)
     }
 }
 
@@ -103,7 +119,7 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         if let Some(found) = self.find(hash, key) {
             return found;
         }
-        let slot = KeySlot { hash, key: key.clone(), spaces: Spaces::new() };
+        let slot = KeySlot { hash, key: key.clone(), spaces: Spaces::default() };
         let number = match self.free.pop() {
             Some(number) => {
                 self.slots[number as usize] = Some(slot);
@@ -139,12 +155,12 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         if cell.value.is_none() {
             return Ok(None);
         }
-        if cell.changed != epochs.running {
-            if epochs.encoding == Some(cell.changed) {
+        if !cell.is_of(epochs.running) {
+            if epochs.encoding.is_some_and(|epoch| cell.is_of(epoch)) {
                 encode_cell(&slot.key, ns, cell, &mut self.encoded)?;
                 self.encoded_entries += 1;
             }
-            cell.changed = epochs.running;
+            cell.changed = Changed::in_epoch(epochs.running);
             self.dirty.push((number, ns.clone()));
         }
         Ok(cell.value.as_mut())
@@ -165,12 +181,12 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         )]
         let slot = self.slots[number as usize].as_mut().expect("slot in use");
         let cell = slot.spaces.get_or_add(ns);
-        if cell.changed != epochs.running {
-            if epochs.encoding == Some(cell.changed) {
+        if !cell.is_of(epochs.running) {
+            if epochs.encoding.is_some_and(|epoch| cell.is_of(epoch)) {
                 encode_cell(&slot.key, ns, cell, &mut self.encoded)?;
                 self.encoded_entries += 1;
             }
-            cell.changed = epochs.running;
+            cell.changed = Changed::in_epoch(epochs.running);
             self.dirty.push((number, ns.clone()));
         }
         let added = cell.value.is_none();
@@ -244,7 +260,7 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
             let Some(Some(slot)) = self.slots.get_mut(number as usize) else { continue };
             let Some(cell) = slot.spaces.get_mut(&ns) else { continue };
             // Changed again since the barrier: then it was encoded right before that change.
-            if cell.changed != epoch {
+            if !cell.is_of(epoch) {
                 continue;
             }
             encode_cell(&slot.key, &ns, cell, out)?;
@@ -294,7 +310,11 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
                 if cell.value.is_none() {
                     self.entries += 1;
                 }
-                *cell = Cell { value: Some(value), changed: Epoch::NONE, stored: true };
+                *cell = Cell {
+                    value: Some(value),
+                    changed: Changed::in_epoch(Epoch::NONE),
+                    stored: true,
+                };
             }
             None => {
                 let Some(number) = self.find(hash, &key) else { return };
@@ -335,4 +355,16 @@ fn encode_cell<K: Key, N: Record, V: Record>(
     }
     cell.stored = true;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_with_one_value_takes_what_it_needs_and_sixteen_bytes() {
+        type Slot<V> = Option<KeySlot<[u64; 3], (), V>>;
+        assert_eq!(size_of::<Slot<u64>>(), 16 + 24 + size_of::<Option<u64>>());
+        assert_eq!(size_of::<Slot<Box<[u64]>>>(), 16 + 24 + size_of::<Box<[u64]>>());
+    }
 }

@@ -1,8 +1,7 @@
-//! The namespaces of one key: a short sorted vector, or an ordered map when there are many.
+//! The namespaces of one key: mostly one, a short sorted vector of few, an ordered map of many.
 
 use std::collections::BTreeMap;
-
-use smallvec::SmallVec;
+use std::mem::take;
 
 use crate::group::Cell;
 
@@ -10,18 +9,24 @@ use crate::group::Cell;
 const FEW: usize = 8;
 
 /// The cells of one key, ordered by namespace.
+///
+/// What is rare is boxed, so that a key with one namespace, of which there are millions, takes no
+/// more than that needs.
+#[derive(Default)]
+#[expect(clippy::box_collection, reason = "a vector takes three words")]
 pub(crate) enum Spaces<N, V> {
-    Few(SmallVec<[(N, Cell<V>); 1]>),
-    Many(BTreeMap<N, Cell<V>>),
+    #[default]
+    Empty,
+    One(N, Cell<V>),
+    Few(Box<Vec<(N, Cell<V>)>>),
+    Many(Box<BTreeMap<N, Cell<V>>>),
 }
 
 impl<N: Ord + Clone, V> Spaces<N, V> {
-    pub(crate) fn new() -> Self {
-        Spaces::Few(SmallVec::new())
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         match self {
+            Spaces::Empty => true,
+            Spaces::One(..) => false,
             Spaces::Few(cells) => cells.is_empty(),
             Spaces::Many(cells) => cells.is_empty(),
         }
@@ -29,6 +34,8 @@ impl<N: Ord + Clone, V> Spaces<N, V> {
 
     pub(crate) fn get(&self, ns: &N) -> Option<&Cell<V>> {
         match self {
+            Spaces::Empty => None,
+            Spaces::One(one, cell) => (one == ns).then_some(cell),
             Spaces::Few(cells) => cells.iter().find(|(n, _)| n == ns).map(|(_, c)| c),
             Spaces::Many(cells) => cells.get(ns),
         }
@@ -36,6 +43,8 @@ impl<N: Ord + Clone, V> Spaces<N, V> {
 
     pub(crate) fn get_mut(&mut self, ns: &N) -> Option<&mut Cell<V>> {
         match self {
+            Spaces::Empty => None,
+            Spaces::One(one, cell) => (one == ns).then_some(cell),
             Spaces::Few(cells) => cells.iter_mut().find(|(n, _)| n == ns).map(|(_, c)| c),
             Spaces::Many(cells) => cells.get_mut(ns),
         }
@@ -43,13 +52,11 @@ impl<N: Ord + Clone, V> Spaces<N, V> {
 
     /// The cell of `ns`, added when there is none.
     pub(crate) fn get_or_add(&mut self, ns: &N) -> &mut Cell<V> {
-        if let Spaces::Few(cells) = self
-            && cells.len() >= FEW
-            && !cells.iter().any(|(n, _)| n == ns)
-        {
-            *self = Spaces::Many(cells.drain(..).collect());
-        }
+        self.make_room(ns);
         match self {
+            #[expect(clippy::unreachable, reason = "the first cell was just added")]
+            Spaces::Empty => unreachable!("there is a cell"),
+            Spaces::One(_, cell) => cell,
             Spaces::Few(cells) => {
                 let at = cells.partition_point(|(n, _)| n < ns);
                 if cells.get(at).is_none_or(|(n, _)| n != ns) {
@@ -61,8 +68,30 @@ impl<N: Ord + Clone, V> Spaces<N, V> {
         }
     }
 
+    /// Takes the form that has a place for `ns`: a single cell is that of `ns`.
+    fn make_room(&mut self, ns: &N) {
+        match self {
+            Spaces::Empty => *self = Spaces::One(ns.clone(), Cell::new()),
+            Spaces::One(one, _) if one != ns => {
+                if let Spaces::One(one, cell) = take(self) {
+                    *self = Spaces::Few(Box::new(vec![(one, cell)]));
+                }
+            }
+            Spaces::Few(cells) if cells.len() >= FEW && !cells.iter().any(|(n, _)| n == ns) => {
+                *self = Spaces::Many(Box::new(cells.drain(..).collect()));
+            }
+            _ => {}
+        }
+    }
+
     pub(crate) fn remove(&mut self, ns: &N) -> Option<Cell<V>> {
         match self {
+            Spaces::Empty => None,
+            Spaces::One(one, _) if one != ns => None,
+            Spaces::One(..) => match take(self) {
+                Spaces::One(_, cell) => Some(cell),
+                _ => None,
+            },
             Spaces::Few(cells) => {
                 let at = cells.iter().position(|(n, _)| n == ns)?;
                 Some(cells.remove(at).1)
@@ -73,6 +102,8 @@ impl<N: Ord + Clone, V> Spaces<N, V> {
 
     pub(crate) fn iter(&self) -> Box<dyn Iterator<Item = (&N, &Cell<V>)> + '_> {
         match self {
+            Spaces::Empty => Box::new(std::iter::empty()),
+            Spaces::One(one, cell) => Box::new(std::iter::once((one, cell))),
             Spaces::Few(cells) => Box::new(cells.iter().map(|(n, c)| (n, c))),
             Spaces::Many(cells) => Box::new(cells.iter()),
         }

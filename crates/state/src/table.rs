@@ -59,7 +59,7 @@ pub trait StateTable: Send {
 ///
 /// - Shape: at most one `V` per `(K, N)`; `N` is `()` for a plain value, the window for a window's
 ///   accumulator, the map key for a map state.
-/// - State: about 64 bytes plus key and value per key with one namespace.
+/// - State: about 40 bytes plus key and value per key with one namespace.
 /// - Units: none; entries carry the epoch of their last change.
 pub struct Table<K, N, V> {
     name: String,

@@ -155,6 +155,15 @@ fn conformance(location: &Location) {
     upload.write("by piece".into()).unwrap();
     upload.finish().unwrap();
     assert_eq!(location.get("a/u").unwrap().unwrap(), "piece by piece");
+    let growing = location.growing("a/g/h").unwrap();
+    assert_eq!(growing.is_some(), location.can_grow());
+    if let Some(mut growing) = growing {
+        growing.append(&["one ".into(), "after ".into()]).unwrap();
+        growing.append(&["the other".into()]).unwrap();
+        assert_eq!(location.get("a/g/h").unwrap(), None, "not before it is finished");
+        growing.finish().unwrap();
+        assert_eq!(location.get("a/g/h").unwrap().unwrap(), "one after the other");
+    }
     location.delete("a/b").unwrap();
     assert_eq!(location.get("a/b").unwrap(), None);
     location.self_test().unwrap();
@@ -171,6 +180,7 @@ fn every_kind_of_location_does_the_same() {
     let url = format!("file://{}", dir.path().join("other").display());
     conformance(&Location::open(&url).unwrap());
     assert!(dir.path().join("other/a/c/d").is_file());
+    assert!(Location::open(&url).unwrap().can_grow());
 }
 
 #[test]

@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use expect_test::{Expect, expect};
 use headwater_api::Job;
+use headwater_checkpoint::{Location, inspect};
 use headwater_connect::collect::collect;
 use headwater_connect::collection::collection;
 use headwater_connect::dead_letters::DeadLetterFile;
 use headwater_core::{DeadLetter, Error};
 use headwater_files as files;
+use headwater_operators::process::{Process, process_fn};
 use headwater_runtime::{Config, JobHandle, Outcome, RestartStrategy, start};
 use headwater_topology::Topology;
 
@@ -24,7 +26,7 @@ use crate::support::files::sorted;
 use crate::support::scripted::{Gate, scripted};
 use crate::support::{config, ms, numbered, show, until};
 
-/// A file system of one megabyte; goes with the value.
+/// A small file system; goes with the value.
 struct Disk {
     dir: tempfile::TempDir,
 }
@@ -32,9 +34,13 @@ struct Disk {
 impl Disk {
     /// `None`, said loudly, where mounting is not allowed.
     fn mount(test: &str) -> Option<Disk> {
+        Self::mount_megabytes(test, 1)
+    }
+
+    fn mount_megabytes(test: &str, size: usize) -> Option<Disk> {
         let dir = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs"])
             .arg(dir.path())
             .output();
         if mounted.is_ok_and(|output| output.status.success()) {
@@ -123,6 +129,44 @@ fn checkpoints_wait_for_room_and_nothing_is_lost() {
     disk.make_room();
     finish(handle);
     assert!(sorted::<(u64, u64)>(out.path()) == expected());
+}
+
+/// Remembers the record of a key in a long text, so that few keys are much state.
+fn padded() -> impl Process<Key = u64, In = u64, Out = u64, State = String> {
+    process_fn(|cx, record: u64| {
+        *cx.state() = format!("{record:01000}");
+        cx.emit(record);
+        Ok(())
+    })
+}
+
+/// What a worker writes of its part while it builds it stands still half way, and goes on.
+#[test]
+fn pieces_of_a_large_part_wait_for_room_and_nothing_is_lost() {
+    let name = "pieces_of_a_large_part_wait_for_room_and_nothing_is_lost";
+    let Some(disk) = Disk::mount_megabytes(name, 64) else { return };
+    let (open, out) = (Arc::new(AtomicBool::new(false)), collect::<u64>());
+    let source = scripted((0..N).collect()).splits(2).step(500);
+    let source = source.gate(N as usize / 4, Gate::Open(Arc::clone(&open)));
+    let mut job = Job::new("large");
+    job.source("numbers", source)
+        .key_by(|n| *n)
+        .process("padded", padded())
+        .sink("out", out.clone());
+    let checkpoints = disk.path().join("checkpoints");
+    let handle = start(job.build().unwrap(), patient(&checkpoints)).unwrap();
+    until("a checkpoint", || handle.metrics().checkpoints.completed >= 2);
+    // Room for some pieces of five megabytes per worker.
+    disk.fill(600);
+    open.store(true, SeqCst);
+    let failed = handle.metrics().checkpoints.failed;
+    until("failed checkpoints", || handle.metrics().checkpoints.failed >= failed + 2);
+    disk.make_room();
+    finish(handle);
+    assert!(out.sorted() == (0..N).collect::<Vec<_>>());
+    let location = Location::open(checkpoints.to_str().unwrap()).unwrap();
+    let report = inspect::verify(&location, &mut |_| {}).unwrap();
+    assert!(report.damaged.is_empty() && report.bytes > N * 1000, "{report:?}");
 }
 
 #[test]

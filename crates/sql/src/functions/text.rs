@@ -1,10 +1,12 @@
 //! Functions of strings. Positions count characters from 1.
 
+mod cuts;
 mod edit;
 mod encode;
 mod hash;
 mod java_regex;
 mod json_text;
+mod one_pass;
 mod regex;
 mod search;
 mod split;

@@ -234,8 +234,19 @@ fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
     Some(*bytes)
 }
 
-fn take_varint(from: &mut &[u8]) -> Option<u64> {
-    u64::try_from(take_unsigned(from)?).ok()
+/// What [`put_varint`](super::put_varint) has put; none if it is cut off or no number of 64 bits.
+#[inline]
+pub(crate) fn take_varint(from: &mut &[u8]) -> Option<u64> {
+    let (mut value, mut shift) = (0u64, 0u32);
+    loop {
+        let [byte] = take::<1>(from)?;
+        let bits = u64::from(byte & 0x7f);
+        value |= bits.checked_shl(shift).filter(|shifted| shifted >> shift == bits)?;
+        if byte < 0x80 {
+            return Some(value);
+        }
+        shift += 7;
+    }
 }
 
 fn take_int(from: &mut &[u8]) -> Option<i64> {

@@ -190,13 +190,26 @@ fn put_int(value: i64, out: &mut Vec<u8>) {
     put_varint(((value << 1) ^ (value >> 63)) as u64, out);
 }
 
+/// Seven bits a byte, the lowest first.
 #[inline]
-pub(super) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+    if value < 0x80 {
+        return out.push(value as u8);
     }
-    out.push(value as u8);
+    let mut bytes = [0; 10];
+    let mut end = out.len();
+    for byte in &mut bytes {
+        end += 1;
+        *byte = value as u8;
+        value >>= 7;
+        if value == 0 {
+            break;
+        }
+        *byte |= 0x80;
+    }
+    // All ten at once are faster than one by one.
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 fn put_wide(value: i128, out: &mut Vec<u8>) {

@@ -103,7 +103,7 @@ impl GroupAggregate {
         })
     }
 
-    /// Finds the group of each row and takes the groups' states out of the table.
+    /// Finds the group of each row and loads the groups' states.
     fn load(&mut self, keys: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
         let encoded = self.codec.encode(keys, rows)?;
         self.index.clear();
@@ -123,9 +123,8 @@ impl GroupAggregate {
                 let key = RowKey::new(bytes);
                 let (slot, state) =
                     self.states.get_or_insert_with(hash, &key, &(), Packed::default)?;
-                let state = std::mem::take(state);
                 let known = !state.words.is_empty();
-                self.groups.push(state);
+                self.groups.load(state);
                 if let Some(distinct) = &mut self.distinct {
                     distinct.push_group(hash, &key);
                 }
@@ -138,8 +137,10 @@ impl GroupAggregate {
     /// Puts the states back; groups without rows are removed.
     fn store(&mut self, now: ProcessingTime) -> Result<()> {
         for (group, member) in self.members.iter().enumerate() {
-            let state = self.groups.take(group);
-            if self.spec.input_is_changelog && state.words[0] == 0 && !self.spec.keys.is_empty() {
+            if self.spec.input_is_changelog
+                && self.groups.rows_of(group) == 0
+                && !self.spec.keys.is_empty()
+            {
                 self.states.remove_at(member.slot, &())?;
                 if let Some(ttl) = &mut self.ttl {
                     ttl.forget(member.hash, &member.key)?;
@@ -147,7 +148,7 @@ impl GroupAggregate {
                 continue;
             }
             if let Some(to) = self.states.get_mut_at(member.slot, &())? {
-                *to = state;
+                self.groups.store(group, to);
             }
             if let Some(ttl) = &mut self.ttl {
                 ttl.touch(member.hash, &member.key, now)?;

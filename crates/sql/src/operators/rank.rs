@@ -7,6 +7,7 @@
 
 pub mod deduplicate;
 mod differences;
+mod ranking;
 pub mod top_n;
 pub mod top_n_changes;
 

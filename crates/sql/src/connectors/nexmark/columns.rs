@@ -1,7 +1,10 @@
 //! From numbers of events to columns.
 //!
-//! Events are made one by one into vectors of persons, auctions and bids; columns are then filled
-//! one by one. A row of `bid` is null where the event is no bid, and so are all its fields.
+//! Persons and auctions are made one by one into vectors, from which columns are then filled; bids,
+//! which are most events, go right into theirs. A row of `bid` is null where the event is no bid,
+//! and so are all its fields.
+
+mod bids;
 
 use std::sync::Arc;
 
@@ -12,13 +15,12 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{DataType, Fields, SchemaRef, TimeUnit};
 use headwater_connect::generator::Stride;
-use headwater_connect::nexmark::{
-    Auction, Bid, BidFields, Event, EventKind, NexmarkGenerator, Person,
-};
+use headwater_connect::nexmark::{Auction, Event, EventKind, NexmarkGenerator, Person};
 use headwater_core::{Error, Result};
 
 use crate::catalog::Table;
 use crate::error::{SqlError, SqlResult, codes};
+use bids::{Bids, Wanted};
 
 const TIME: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
@@ -62,8 +64,8 @@ pub(super) struct Maker {
     /// Whether persons have to be made; their time is known without.
     persons: bool,
     auctions: bool,
-    /// Which fields of bids, if any.
-    bids: Option<BidFields>,
+    /// Which columns of bids, if any.
+    bids: Option<Wanted>,
 }
 
 /// The events of a batch.
@@ -74,7 +76,7 @@ struct Events {
     times: Vec<i64>,
     persons: Vec<Person>,
     auctions: Vec<Auction>,
-    bids: Vec<Bid>,
+    bids: Bids,
 }
 
 impl Maker {
@@ -105,13 +107,7 @@ impl Maker {
                 }
                 ("bid", DataType::Struct(fields)) => {
                     check(table, "bid", fields, BID)?;
-                    let wants =
-                        |names: &[&str]| fields.iter().any(|f| names.contains(&f.name().as_str()));
-                    maker.bids = fields.iter().any(|f| f.name() != "dateTime").then(|| BidFields {
-                        price: wants(&["price"]),
-                        channel: wants(&["channel", "url"]),
-                        extra: wants(&["extra"]),
-                    });
+                    maker.bids = Wanted::of(fields);
                 }
                 (name, found) => return Err(misfit(table, name, found)),
             }
@@ -133,7 +129,11 @@ impl Maker {
                 ("auction", DataType::Struct(fields)) => {
                     events.column(1, fields, &times, auction)?
                 }
-                ("bid", DataType::Struct(fields)) => events.column(2, fields, &times, bid)?,
+                ("bid", DataType::Struct(fields)) => {
+                    events.column(2, fields, &times, |events, field, nulls| {
+                        events.bids.column(field, nulls)
+                    })?
+                }
                 _ => Arc::new(TimestampMillisecondArray::new(times.clone(), None)),
             })
         });
@@ -150,25 +150,31 @@ impl Maker {
             times: Vec::with_capacity(numbers.len()),
             ..Events::default()
         };
-        if self.bids.is_some() {
-            events.bids.reserve(numbers.len());
+        if let Some(wanted) = self.bids {
+            events.bids = Bids::with_capacity(numbers.len(), wanted);
         }
         for n in numbers {
-            let kind = generator.kind(n);
-            events.times.push(generator.time(n).0);
+            let bid = self.bids.and_then(|wanted| generator.bid(n, wanted.fields()));
+            let (kind, time) = match &bid {
+                Some(bid) => (EventKind::Bid, bid.date_time),
+                None => (generator.kind(n), generator.time(n)),
+            };
+            events.times.push(time.0);
             events.kinds.push(match kind {
                 EventKind::Person => 0,
                 EventKind::Auction => 1,
                 EventKind::Bid => 2,
             });
-            match (kind, self.bids) {
-                (EventKind::Bid, Some(fields)) => events.bids.extend(generator.bid(n, fields)),
-                (EventKind::Person, _) if self.persons => {
+            if self.bids.is_some() {
+                events.bids.push(bid.as_ref());
+            }
+            match kind {
+                EventKind::Person if self.persons => {
                     if let Event::Person(person) = generator.event(n) {
                         events.persons.push(*person);
                     }
                 }
-                (EventKind::Auction, _) if self.auctions => {
+                EventKind::Auction if self.auctions => {
                     if let Event::Auction(auction) = generator.event(n) {
                         events.auctions.push(*auction);
                     }
@@ -181,19 +187,20 @@ impl Maker {
 }
 
 /// The column of a field by name; none: the times.
-type Column = fn(&Events, &str, &NullBuffer) -> Option<ArrayRef>;
+type Column = fn(&mut Events, &str, &NullBuffer) -> Option<ArrayRef>;
 
 impl Events {
     /// The rows of one kind; null where the event is of another.
     fn column(
-        &self,
+        &mut self,
         kind: i32,
         fields: &Fields,
         times: &ScalarBuffer<i64>,
         column: Column,
     ) -> Result<ArrayRef> {
         let kinds = &self.kinds;
-        let is_there = BooleanBuffer::collect_bool(kinds.len(), |i| kinds[i] == kind);
+        let rows = kinds.len();
+        let is_there = BooleanBuffer::collect_bool(rows, |i| kinds[i] == kind);
         let nulls = NullBuffer::new(is_there);
         let columns = fields.iter().map(|field| {
             column(self, field.name(), &nulls).unwrap_or_else(|| {
@@ -202,7 +209,7 @@ impl Events {
         });
         let columns: Vec<ArrayRef> = columns.collect();
         let rows = match columns.is_empty() {
-            true => StructArray::new_empty_fields(kinds.len(), Some(nulls.clone())),
+            true => StructArray::new_empty_fields(rows, Some(nulls.clone())),
             false => StructArray::try_new(fields.clone(), columns, Some(nulls))
                 .map_err(|e| Error::internal("nexmark: fields do not fit the table").because(e))?,
         };
@@ -240,7 +247,7 @@ fn spread<T, V: Copy>(nulls: &NullBuffer, of: &[T], value: impl Fn(&T) -> V, mis
     nulls.iter().map(next).collect()
 }
 
-fn person(events: &Events, field: &str, nulls: &NullBuffer) -> Option<ArrayRef> {
+fn person(events: &mut Events, field: &str, nulls: &NullBuffer) -> Option<ArrayRef> {
     let of = &events.persons;
     Some(match field {
         "id" => events.numbers(nulls, of, |p| p.id),
@@ -254,7 +261,7 @@ fn person(events: &Events, field: &str, nulls: &NullBuffer) -> Option<ArrayRef> 
     })
 }
 
-fn auction(events: &Events, field: &str, nulls: &NullBuffer) -> Option<ArrayRef> {
+fn auction(events: &mut Events, field: &str, nulls: &NullBuffer) -> Option<ArrayRef> {
     let of = &events.auctions;
     Some(match field {
         "id" => events.numbers(nulls, of, |a| a.id),
@@ -266,19 +273,6 @@ fn auction(events: &Events, field: &str, nulls: &NullBuffer) -> Option<ArrayRef>
         "seller" => events.numbers(nulls, of, |a| a.seller),
         "category" => events.numbers(nulls, of, |a| a.category),
         "extra" => events.texts(nulls, of, |a| &a.extra),
-        _ => return None,
-    })
-}
-
-fn bid(events: &Events, field: &str, nulls: &NullBuffer) -> Option<ArrayRef> {
-    let of = &events.bids;
-    Some(match field {
-        "auction" => events.numbers(nulls, of, |b| b.auction),
-        "bidder" => events.numbers(nulls, of, |b| b.bidder),
-        "price" => events.numbers(nulls, of, |b| b.price),
-        "channel" => events.texts(nulls, of, |b| &b.channel),
-        "url" => events.texts(nulls, of, |b| &b.url),
-        "extra" => events.texts(nulls, of, |b| &b.extra),
         _ => return None,
     })
 }

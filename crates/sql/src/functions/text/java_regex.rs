@@ -12,6 +12,7 @@ use datafusion::common::Result;
 use fancy_regex::Regex;
 use regex::CaptureLocations;
 
+use super::one_pass::OnePass;
 use crate::functions::args::Call;
 use crate::functions::cache::{Cache, Recent};
 
@@ -22,6 +23,8 @@ pub(crate) struct Pattern {
     /// The same without look-around and back references, if it has none, and room for what its
     /// groups match: the faster way.
     plain: Option<(regex::Regex, RefCell<CaptureLocations>)>,
+    /// The same for patterns that begin with known text: faster still.
+    one_pass: Option<OnePass>,
 }
 
 impl Pattern {
@@ -34,7 +37,8 @@ impl Pattern {
                     let groups = RefCell::new(plain.capture_locations());
                     (plain, groups)
                 });
-                Ok(Pattern { regex, plain })
+                let one_pass = plain.as_ref().and_then(|_| OnePass::new(&translated));
+                Ok(Pattern { regex, plain, one_pass })
             }
             Err(error) => Err(format!("'{pattern}' is not a regular expression: {error}")),
         }
@@ -62,6 +66,11 @@ impl Pattern {
     pub(crate) fn group<'a>(&self, text: &'a str, group: usize) -> Option<&'a str> {
         if group == 0 {
             return Some(&text[self.find(text)?]);
+        }
+        if let Some(one_pass) = &self.one_pass
+            && let Ok(found) = one_pass.group(text, group)
+        {
+            return found;
         }
         if let Some((plain, groups)) = &self.plain {
             let mut groups = groups.borrow_mut();

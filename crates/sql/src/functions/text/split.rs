@@ -9,11 +9,12 @@ use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::Result;
 use memchr::memchr_iter;
 
-use crate::functions::args::Call;
+use crate::functions::args::{Call, View};
 use crate::functions::native::{Spec, Types};
 use crate::functions::params::Param::{Any, Int, Text};
 use crate::functions::returns;
 
+use super::cuts::Cuts;
 use super::java_regex::Patterns;
 
 /// The functions of this module.
@@ -73,6 +74,14 @@ fn split_index(call: &Call<'_>) -> Result<ArrayRef> {
         });
     }
     let delimiter = call.texts(1)?;
+    if let (View::Column(texts), View::One(Some(delimiter)), View::One(Some(index))) =
+        (&text, &delimiter, &index)
+        && let ([byte], Ok(index)) = (delimiter.as_bytes(), usize::try_from(*index))
+        && byte.is_ascii()
+        && let Some(cuts) = Cuts::of(texts, *byte)
+    {
+        return Ok(Arc::new(cuts.parts(index)?));
+    }
     call.to_texts(|row| part(text.at(row)?, delimiter.at(row)?, index.at(row)?))
 }
 

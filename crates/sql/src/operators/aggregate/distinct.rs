@@ -13,7 +13,6 @@ use datafusion::arrow::array::ArrayRef;
 use headwater_core::{KeyGroupRange, Result};
 use headwater_state::{Slot, StateTable, Table};
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::plan::{Aggregates, View};
 use super::state::Words;
@@ -164,18 +163,13 @@ impl DistinctTables {
                     now |= i64::from(signs[row] != 0) << call;
                 }
                 if now != known {
-                    self.values.insert(
-                        *hash,
-                        key,
-                        &ns,
-                        Marks(Words(SmallVec::from_elem(now, 1))),
-                    )?;
+                    self.values.insert(*hash, key, &ns, Marks(Words::new(&[now])))?;
                 }
                 continue;
             }
-            let empty = || Marks(Words(SmallVec::from_elem(0, signs.len())));
+            let empty = || Marks(Words::new(&vec![0; signs.len()]));
             let (slot, marks) = self.values.get_or_insert_with(*hash, key, &ns, empty)?;
-            for (count, signs) in marks.0.0.iter_mut().zip(signs.iter_mut()) {
+            for (count, signs) in marks.0.iter_mut().zip(signs.iter_mut()) {
                 let before = *count > 0;
                 *count += i64::from(signs[row]);
                 signs[row] = i8::from(*count > 0) - i8::from(before);

@@ -20,7 +20,7 @@ impl Aggregates {
         for slot in self.slots.iter().filter(|slot| !slot.is_rows) {
             let at = slot.word;
             if let Some(Distinct::Inline { blob }) = slot.distinct {
-                if let Some(Blob::Counts(values)) = from.blobs.get(blob) {
+                if let Some(Blob::Counts(values)) = from.blobs.as_slice().get(blob) {
                     let mut added = Vec::new();
                     if *groups.blob(group, blob) == Blob::Empty {
                         *groups.blob(group, blob) = Blob::Counts(Default::default());
@@ -74,9 +74,13 @@ impl Aggregates {
                     }
                 }
                 State::Udaf(udaf) => {
-                    udaf.merge(groups.blob(group, slot.blob), &from.blobs[slot.blob])?
+                    udaf.merge(groups.blob(group, slot.blob), &from.blobs.as_slice()[slot.blob])?
                 }
-                state => merge_blob(state, groups.blob(group, slot.blob), &from.blobs[slot.blob]),
+                state => merge_blob(
+                    state,
+                    groups.blob(group, slot.blob),
+                    &from.blobs.as_slice()[slot.blob],
+                ),
             }
         }
         Ok(())

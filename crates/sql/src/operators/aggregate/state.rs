@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::de::Deserializer;
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::hll::Hll;
 use crate::keys::RowKey;
@@ -26,26 +25,105 @@ pub enum Blob {
     Sketch(Hll),
 }
 
-/// Few words without an allocation of their own; stored as a list.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Words(pub SmallVec<[i64; 4]>);
+/// Words, few of them without an allocation of their own; stored as a list.
+#[derive(Clone, Debug)]
+pub enum Words {
+    /// This many of them.
+    Few(u8, [i64; FEW]),
+    /// More than fit.
+    Many(Box<[i64]>),
+}
+
+/// With as many a group takes no more room than with one that is allocated.
+const FEW: usize = 2;
+
+impl Words {
+    /// These words.
+    pub fn new(words: &[i64]) -> Self {
+        let mut few = [0; FEW];
+        match few.get_mut(..words.len()) {
+            Some(to) => {
+                to.copy_from_slice(words);
+                Words::Few(words.len() as u8, few)
+            }
+            None => Words::Many(words.into()),
+        }
+    }
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Words::new(&[])
+    }
+}
 
 impl std::ops::Deref for Words {
     type Target = [i64];
     fn deref(&self) -> &[i64] {
-        &self.0
+        match self {
+            Words::Few(len, words) => words.get(..usize::from(*len)).unwrap_or_default(),
+            Words::Many(words) => words,
+        }
+    }
+}
+
+impl std::ops::DerefMut for Words {
+    fn deref_mut(&mut self) -> &mut [i64] {
+        match self {
+            Words::Few(len, words) => words.get_mut(..usize::from(*len)).unwrap_or_default(),
+            Words::Many(words) => words,
+        }
+    }
+}
+
+impl PartialEq for Words {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
     }
 }
 
 impl Serialize for Words {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter())
+        serializer.collect_seq(self.iter())
     }
 }
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Words(SmallVec::from_slice(&Vec::deserialize(deserializer)?)))
+        Ok(Words::new(&Vec::deserialize(deserializer)?))
+    }
+}
+
+/// Blobs; mostly there are none, so they take one word. Stored as a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::box_collection, reason = "a vector takes three words")]
+pub struct Blobs(Option<Box<Vec<Blob>>>);
+
+impl Blobs {
+    /// These blobs.
+    pub fn new(blobs: Vec<Blob>) -> Self {
+        Blobs((!blobs.is_empty()).then(|| Box::new(blobs)))
+    }
+
+    /// The blobs.
+    pub fn as_slice(&self) -> &[Blob] {
+        self.0.as_deref().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn into_vec(self) -> Vec<Blob> {
+        self.0.map(|blobs| *blobs).unwrap_or_default()
+    }
+}
+
+impl Serialize for Blobs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_slice().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blobs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Blobs::new(Vec::deserialize(deserializer)?))
     }
 }
 
@@ -55,7 +133,7 @@ pub struct Packed {
     /// The words.
     pub words: Words,
     /// The blobs.
-    pub blobs: Vec<Blob>,
+    pub blobs: Blobs,
 }
 
 /// The groups that one batch touches, laid out for loops over rows.
@@ -94,9 +172,14 @@ impl Groups {
     }
 
     /// Adds a group; the default state is one without rows.
-    pub fn push(&mut self, state: Packed) -> usize {
+    pub fn push(&mut self, mut state: Packed) -> usize {
+        self.load(&mut state)
+    }
+
+    /// Adds a group whose state stays where it is, until [`Groups::store`]; its blobs move here.
+    pub fn load(&mut self, state: &mut Packed) -> usize {
         self.words.extend_from_slice(&state.words);
-        self.blobs.extend(state.blobs);
+        self.blobs.extend(std::mem::take(&mut state.blobs).into_vec());
         self.len += 1;
         self.words.resize(self.len * self.width, 0);
         self.blobs.resize(self.len * self.blob_width, Blob::Empty);
@@ -112,9 +195,20 @@ impl Groups {
 
     /// Takes the state of a group out, to be stored; its words stay.
     pub fn take(&mut self, group: usize) -> Packed {
+        let mut state = Packed::default();
+        self.store(group, &mut state);
+        state
+    }
+
+    /// Puts the state of a group where it was loaded from; its words stay.
+    pub fn store(&mut self, group: usize, to: &mut Packed) {
+        let words = self.words_of(group);
+        match to.words.len() == words.len() {
+            true => to.words.copy_from_slice(words),
+            false => to.words = Words::new(words),
+        }
         let blobs = &mut self.blobs[group * self.blob_width..(group + 1) * self.blob_width];
-        let blobs = blobs.iter_mut().map(std::mem::take).collect();
-        Packed { words: Words(SmallVec::from_slice(self.words_of(group))), blobs }
+        to.blobs = Blobs::new(blobs.iter_mut().map(std::mem::take).collect());
     }
 
     /// The words of a group.

@@ -12,7 +12,6 @@ use headwater_core::{Batch, Error, ProcessingTime, Result, RowKind};
 use headwater_operators::operator::OUT;
 use headwater_operators::{Operator, OperatorContext, OperatorInit, Port};
 use headwater_state::{Slot, StateTable, Table};
-use serde::{Deserialize, Serialize};
 
 use super::RowBytes;
 use crate::keys::{RowCodec, RowKey, words};
@@ -48,12 +47,6 @@ pub struct DeduplicateSpec {
     pub ttl: Option<Duration>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Kept {
-    time: i64,
-    row: Option<RowBytes>,
-}
-
 struct Member {
     slot: Slot,
     hash: u64,
@@ -64,6 +57,12 @@ struct Member {
     row: Option<u32>,
 }
 
+/// The rows that are kept, for those who want them back.
+struct Rows {
+    codec: RowCodec,
+    kept: Table<RowKey, (), RowBytes>,
+}
+
 /// See the module.
 ///
 /// - Time: watermarks pass.
@@ -71,8 +70,8 @@ struct Member {
 pub struct Deduplicate {
     spec: DeduplicateSpec,
     keys: RowCodec,
-    rows: Option<RowCodec>,
-    kept: Table<RowKey, (), Kept>,
+    times: Table<RowKey, (), i64>,
+    rows: Option<Rows>,
     ttl: Option<Ttl>,
     index: Index,
     members: Vec<Member>,
@@ -85,10 +84,14 @@ impl Deduplicate {
     /// Of kind `Plan`: a column is of a type that is not supported.
     pub fn new(init: &OperatorInit, spec: DeduplicateSpec) -> Result<Self> {
         let with_rows = spec.emit_update_before && spec.keep_may_change();
+        let rows = || -> Result<Rows> {
+            let kept = Table::new("rows", init.key_groups);
+            Ok(Rows { codec: RowCodec::of_schema(&spec.input)?, kept })
+        };
         Ok(Deduplicate {
             keys: RowCodec::of_columns(&spec.input, &spec.keys)?,
-            rows: with_rows.then(|| RowCodec::of_schema(&spec.input)).transpose()?,
-            kept: Table::new("kept", init.key_groups),
+            times: Table::new("times", init.key_groups),
+            rows: with_rows.then(rows).transpose()?,
             ttl: spec.ttl.map(|ttl| Ttl::new(ttl, init.key_groups)),
             index: Index::default(),
             members: Vec::new(),
@@ -122,12 +125,11 @@ impl Deduplicate {
                 let mut existed = true;
                 let first = || {
                     existed = false;
-                    Kept { time, row: None }
+                    time
                 };
-                let (slot, kept) = self.kept.get_or_insert_with(hash, &key, &(), first)?;
-                let kept_row = (!existed).then_some(row as u32);
-                let time = kept.time;
-                self.members.push(Member { slot, hash, key, existed, time, row: kept_row });
+                let (slot, time) = self.times.get_or_insert_with(hash, &key, &(), first)?;
+                let (time, row) = (*time, (!existed).then_some(row as u32));
+                self.members.push(Member { slot, hash, key, existed, time, row });
             }
             let member = &mut self.members[at as usize];
             let replaces = match self.spec.keep {
@@ -146,21 +148,25 @@ impl Deduplicate {
     fn emit(&mut self, chunk: &Chunk, cx: &mut OperatorContext) -> Result<()> {
         let new: Vec<u32> = self.members.iter().filter_map(|m| m.row).collect();
         let columns = take_rows(chunk.data.columns(), &UInt32Array::from(new.clone()))?;
-        let encoded =
-            self.rows.as_ref().map(|rows| rows.encode(&columns, new.len())).transpose()?;
+        let encoded = self.rows.as_ref().map(|rows| rows.codec.encode(&columns, new.len()));
+        let encoded = encoded.transpose()?;
         let mut changes = Changes::default();
         let mut before: Vec<RowBytes> = Vec::new();
         let changed = self.members.iter().filter(|m| m.row.is_some());
         for (at, member) in changed.enumerate() {
-            let Some(kept) = self.kept.get_mut_at(member.slot, &())? else { continue };
-            kept.time = member.time;
-            let row = encoded.as_ref().map(|rows| RowBytes::new(rows.row(at)));
-            let old = std::mem::replace(&mut kept.row, row);
-            if member.existed {
-                if let Some(old) = old {
+            if let Some(time) = self.times.get_mut_at(member.slot, &())? {
+                *time = member.time;
+            }
+            if let (Some(rows), Some(encoded)) = (&mut self.rows, &encoded) {
+                let row = RowBytes::new(encoded.row(at));
+                if let Some(kept) = rows.kept.get_mut(member.hash, &member.key, &())? {
                     changes.push(RowKind::UpdateBefore, new.len() + before.len());
-                    before.push(old);
+                    before.push(std::mem::replace(kept, row));
+                } else {
+                    rows.kept.insert(member.hash, &member.key, &(), row)?;
                 }
+            }
+            if member.existed {
                 changes.push(RowKind::UpdateAfter, at);
             } else {
                 changes.push(RowKind::Insert, at);
@@ -176,7 +182,7 @@ impl Deduplicate {
         }
         let columns: Vec<ArrayRef> = match (&self.rows, before.is_empty()) {
             (Some(rows), false) => {
-                let before = rows.decode(before.iter().map(|row| &*row.0))?;
+                let before = rows.codec.decode(before.iter().map(|row| &*row.0))?;
                 let both = columns.iter().zip(&before);
                 let both = both.map(|(new, old)| concat(&[new.as_ref(), old.as_ref()]));
                 both.collect::<Result<_, _>>().map_err(arrow_error)?
@@ -218,13 +224,17 @@ impl Operator for Deduplicate {
     fn on_processing_time(&mut self, cx: &mut OperatorContext) -> Result<()> {
         let Some(ttl) = &mut self.ttl else { return Ok(()) };
         while let Some((hash, key)) = ttl.pop_due(cx.now())? {
-            self.kept.remove(hash, &key, &())?;
+            self.times.remove(hash, &key, &())?;
+            if let Some(rows) = &mut self.rows {
+                rows.kept.remove(hash, &key, &())?;
+            }
         }
         Ok(())
     }
 
     fn tables(&mut self) -> Vec<&mut dyn StateTable> {
-        let mut tables: Vec<&mut dyn StateTable> = vec![&mut self.kept];
+        let mut tables: Vec<&mut dyn StateTable> = vec![&mut self.times];
+        tables.extend(self.rows.as_mut().map(|rows| &mut rows.kept as &mut dyn StateTable));
         tables.extend(self.ttl.as_mut().map(Ttl::table));
         tables
     }

@@ -12,46 +12,24 @@ use headwater_operators::operator::OUT;
 use headwater_operators::window::progress::Progress;
 use headwater_operators::{Operator, OperatorContext, OperatorInit, Port};
 use headwater_state::{Slot, StateTable, Table};
-use serde::{Deserialize, Serialize};
 
-use super::differences::{Differences, Ranked};
-use super::{RowBytes, TopNSpec};
+use super::TopNSpec;
+use super::differences::Differences;
+use super::ranking::{Change, Ranking};
 use crate::keys::sort::SortCodec;
-use crate::keys::{RowCodec, RowKey};
+use crate::keys::{Encoded, RowCodec, RowKey};
 use crate::operators::chunks::{CHUNK_ROWS, arrow_error, coalesce, columns, event_millis};
 use crate::operators::group::Index;
 use crate::operators::ttl::Ttl;
 use crate::rows::Chunk;
 
-/// The ranking of a key.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Ranking {
-    /// Number of rows that ever entered it: the identity of the next.
-    entered: u64,
-    /// End of the window, if there is one.
-    window_end: i64,
-    rows: Vec<Entry>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Entry {
-    sort: RowKey,
-    identity: u64,
-    /// None while the batch that brought it is at work.
-    row: Option<RowBytes>,
-    /// The row of that batch.
-    #[serde(skip)]
-    from: u32,
-}
-
 /// A key that the batch at work touches.
 struct Member {
-    slot: Slot,
+    /// None before it has a ranking.
+    slot: Option<Slot>,
     hash: u64,
     key: RowKey,
-    ranking: Ranking,
-    /// The ranking before the batch, once it has changed.
-    before: Option<Vec<Ranked>>,
+    change: Change,
 }
 
 /// See the module.
@@ -71,6 +49,7 @@ pub struct TopN {
     ttl: Option<Ttl>,
     index: Index,
     members: Vec<Member>,
+    scratch: Vec<u8>,
     differences: Differences,
 }
 
@@ -96,6 +75,7 @@ impl TopN {
             ttl: spec.ttl.map(|ttl| Ttl::new(ttl, init.key_groups)),
             index: Index::default(),
             members: Vec::new(),
+            scratch: Vec::new(),
             differences: Differences::default(),
             spec,
         })
@@ -121,62 +101,54 @@ impl TopN {
             let (at, is_new) = self.index.find_or_add(hash, is_key);
             if is_new {
                 let key = RowKey::new(bytes);
-                let mut created = false;
-                let empty = || {
-                    created = true;
-                    let window_end = ends.as_ref().map_or(0, |ends| ends[row]);
-                    Ranking { window_end, ..Ranking::default() }
-                };
-                let (slot, ranking) = self.rankings.get_or_insert_with(hash, &key, &(), empty)?;
-                let ranking = std::mem::take(ranking);
-                if created && ends.is_some() {
-                    self.due.entry(ranking.window_end).or_default().push(slot);
-                }
-                self.members.push(Member { slot, hash, key, ranking, before: None });
+                let slot = self.rankings.find(hash, &key);
+                let known = slot.and_then(|slot| self.rankings.get_at(slot, &()));
+                let ranking = known.cloned().unwrap_or_else(|| {
+                    Ranking::of_window(ends.as_ref().map_or(0, |ends| ends[row]))
+                });
+                self.members.push(Member { slot, hash, key, change: Change::of(ranking)? });
             }
-            self.members[at as usize].rank(sorts.row(row), row as u32, self.capacity);
+            self.members[at as usize].change.rank(&sorts, row, self.capacity);
         }
-        self.encode_new(chunk)?;
-        self.store(cx.now())?;
-        if self.spec.window_end.is_none() {
-            self.emit(cx)?;
-        }
-        Ok(())
+        let rows = self.encode_new(chunk)?;
+        self.store(&sorts, &rows, cx.now())?;
+        self.emit(cx)
     }
 
     /// Encodes the rows of the batch that are in a ranking now.
-    fn encode_new(&mut self, chunk: &Chunk) -> Result<()> {
-        let mut from: Vec<u32> = Vec::new();
-        for entry in self.members.iter_mut().flat_map(|m| &mut m.ranking.rows) {
-            if entry.row.is_none() {
-                from.push(entry.from);
-                entry.from = from.len() as u32 - 1;
-            }
-        }
-        let new = chunk.take(&UInt32Array::from(from)).map_err(arrow_error)?;
-        let bytes = self.rows.encode(new.data.columns(), new.len())?;
-        for entry in self.members.iter_mut().flat_map(|m| &mut m.ranking.rows) {
-            if entry.row.is_none() {
-                entry.row = Some(RowBytes::new(bytes.row(entry.from as usize)));
-            }
-        }
-        Ok(())
+    fn encode_new(&mut self, chunk: &Chunk) -> Result<Encoded> {
+        let new = self.members.iter().flat_map(|member| member.change.new_rows());
+        let new = UInt32Array::from_iter_values(new);
+        let new = chunk.take(&new).map_err(arrow_error)?;
+        self.rows.encode(new.data.columns(), new.len())
     }
 
-    fn store(&mut self, now: ProcessingTime) -> Result<()> {
-        for member in &mut self.members {
-            if let Some(before) = &member.before {
-                self.differences.add(&self.spec, before, &member.ranking.ranked());
-            }
-            if let Some(to) = self.rankings.get_mut_at(member.slot, &())? {
-                *to = std::mem::take(&mut member.ranking);
+    fn store(&mut self, sorts: &Encoded, rows: &Encoded, now: ProcessingTime) -> Result<()> {
+        let mut number = 0..;
+        let mut next_row = || number.next().map_or(&[][..], |number| rows.row(number));
+        for Member { slot, hash, key, change } in self.members.drain(..) {
+            if let (before, Some(after)) = change.finish(sorts, &mut next_row, &mut self.scratch) {
+                if self.spec.window_end.is_none() {
+                    self.differences.add(&self.spec, &before.ranked()?, &after.ranked()?);
+                }
+                let window_end = after.window_end;
+                match slot {
+                    Some(slot) => {
+                        if let Some(ranking) = self.rankings.get_mut_at(slot, &())? {
+                            *ranking = after;
+                        }
+                    }
+                    None => {
+                        let slot = self.rankings.insert(hash, &key, &(), after)?;
+                        if self.spec.window_end.is_some() {
+                            self.due.entry(window_end).or_default().push(slot);
+                        }
+                    }
+                }
             }
             if let Some(ttl) = &mut self.ttl {
-                ttl.touch(member.hash, &member.key, now)?;
+                ttl.touch(hash, &key, now)?;
             }
-        }
-        if self.spec.window_end.is_some() {
-            self.differences = Differences::default();
         }
         Ok(())
     }
@@ -186,39 +158,6 @@ impl TopN {
             cx.emit_batch(OUT, chunk.into());
         }
         Ok(())
-    }
-}
-
-impl Member {
-    /// Puts a row where it ranks, if it does.
-    fn rank(&mut self, sort: &[u8], row: u32, capacity: usize) {
-        let rows = &self.ranking.rows;
-        // After those that compare equal: they came first.
-        let full = rows.len() >= capacity;
-        if full && rows.last().is_some_and(|last| last.sort.bytes() <= sort) {
-            return;
-        }
-        if self.before.is_none() {
-            self.before = Some(self.ranking.ranked());
-        }
-        let Ranking { rows, entered, .. } = &mut self.ranking;
-        let at = rows.partition_point(|entry| entry.sort.bytes() <= sort);
-        let entry = Entry { sort: RowKey::new(sort), identity: *entered, row: None, from: row };
-        *entered += 1;
-        if rows.len() == rows.capacity() {
-            // There are many rankings: room that stays empty adds up.
-            rows.reserve_exact((rows.len() / 2).max(1));
-        }
-        rows.insert(at, entry);
-        rows.truncate(capacity);
-    }
-}
-
-impl Ranking {
-    fn ranked(&self) -> Vec<Ranked> {
-        let ranked =
-            |e: &Entry| e.row.as_ref().map(|row| Ranked { identity: e.identity, row: row.clone() });
-        self.rows.iter().filter_map(ranked).collect()
     }
 }
 
@@ -236,7 +175,7 @@ impl Operator for TopN {
         {
             for slot in first.remove() {
                 if let Some(ranking) = self.rankings.remove_at(slot, &())? {
-                    self.differences.add(&self.spec, &[], &ranking.ranked());
+                    self.differences.add(&self.spec, &[], &ranking.ranked()?);
                 }
                 if self.differences.len() >= CHUNK_ROWS {
                     self.emit(cx)?;

@@ -16,6 +16,9 @@ use crate::operators::group::Index;
 use crate::operators::ttl::Ttl;
 use crate::rows::Chunk;
 
+/// Rows with their identities.
+type Identified = Vec<(u64, RowBytes)>;
+
 /// See the module.
 ///
 /// - Time: watermarks pass.
@@ -57,7 +60,7 @@ impl TopNOfChanges {
     }
 
     /// The ranking of a key as it is now.
-    fn ranking(&self, hash: u64, key: &RowKey) -> Vec<Ranked> {
+    fn ranking(&self, hash: u64, key: &RowKey) -> Identified {
         let mut ranking = Vec::new();
         for ((sort, row), count) in self.kept.of_key(hash, key) {
             for copy in 0..*count {
@@ -68,7 +71,7 @@ impl TopNOfChanges {
                 let identity = crate::keys::hash_row(row.bytes())
                     ^ crate::keys::hash_row(sort.bytes()).rotate_left(1)
                     ^ copy as u64;
-                ranking.push(Ranked { identity, row: RowBytes::new(row.bytes()) });
+                ranking.push((identity, RowBytes::new(row.bytes())));
             }
         }
         ranking
@@ -78,7 +81,7 @@ impl TopNOfChanges {
         let keys = self.keys.encode(&columns(&chunk.data, &self.spec.keys), chunk.len())?;
         let sorts = self.sort.encode(chunk.data.columns(), chunk.len())?;
         let rows = self.rows.encode(chunk.data.columns(), chunk.len())?;
-        let mut members: Vec<(u64, RowKey, Vec<Ranked>)> = Vec::new();
+        let mut members: Vec<(u64, RowKey, Identified)> = Vec::new();
         self.index.clear();
         for row in 0..chunk.len() {
             let (hash, bytes) = (keys.hash(row), keys.row(row));
@@ -99,7 +102,7 @@ impl TopNOfChanges {
         }
         for (hash, key, before) in members {
             let after = self.ranking(hash, &key);
-            self.differences.add(&self.spec, &before, &after);
+            self.differences.add(&self.spec, &ranked(&before), &ranked(&after));
             if let Some(ttl) = &mut self.ttl {
                 ttl.touch(hash, &key, cx.now())?;
             }
@@ -109,6 +112,10 @@ impl TopNOfChanges {
         }
         Ok(())
     }
+}
+
+fn ranked(ranking: &[(u64, RowBytes)]) -> Vec<Ranked<'_>> {
+    ranking.iter().map(|(identity, row)| Ranked { identity: *identity, row: &row.0 }).collect()
 }
 
 impl Operator for TopNOfChanges {

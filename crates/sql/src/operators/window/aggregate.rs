@@ -209,11 +209,10 @@ impl WindowAggregate {
                 let key = RowKey::new(bytes);
                 let (slot, state) =
                     self.slices.get_or_insert_with(hash, &key, &part, Packed::default)?;
-                let state = std::mem::take(state);
                 if state.words.is_empty() {
                     self.pending.add(self.slicing.as_ref(), slot, part, part.from.0);
                 }
-                self.groups.push(state);
+                self.groups.load(state);
                 self.members.push((slot, key, part));
             }
         }
@@ -221,7 +220,7 @@ impl WindowAggregate {
         self.aggregates.update(&chunk.data, signs.as_deref(), &of, &mut self.groups, None)?;
         for (group, (slot, _, part)) in self.members.iter().enumerate() {
             if let Some(to) = self.slices.get_mut_at(*slot, part)? {
-                *to = self.groups.take(group);
+                self.groups.store(group, to);
             }
         }
         Ok(())

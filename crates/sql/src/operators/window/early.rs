@@ -155,7 +155,7 @@ impl EarlyAggregate {
                 let is_known = self.windows.get(hash, &key, &part).is_some();
                 let (slot, held) =
                     self.windows.get_or_insert_with(hash, &key, &part, Held::default)?;
-                self.groups.push(std::mem::take(&mut held.state));
+                self.groups.load(&mut held.state);
                 if !is_known {
                     self.ends.entry(part.from.0).or_default().push((slot, part));
                 }
@@ -167,7 +167,7 @@ impl EarlyAggregate {
         self.aggregates.update(&chunk.data, signs.as_deref(), &of, &mut self.groups, None)?;
         for (group, (slot, _, part)) in members.iter().enumerate() {
             if let Some(held) = self.windows.get_mut_at(*slot, part)? {
-                held.state = self.groups.take(group);
+                self.groups.store(group, &mut held.state);
             }
         }
         if self.due.is_none() && !self.changed.is_empty() {
