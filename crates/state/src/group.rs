@@ -115,6 +115,14 @@ impl<K: Key, N: Record + Ord, V: Record> Group<K, N, V> {
         self.index.find(Place::index_hash(fingerprint), is_key).map(|place| place.number)
     }
 
+    /// Reads where a key with this hash would be; the result means nothing.
+    pub(crate) fn touch(&self, hash: u64) -> u64 {
+        let fingerprint = hash as u32;
+        let is_like = |place: &Place| place.fingerprint == fingerprint;
+        let place = self.index.find(Place::index_hash(fingerprint), is_like);
+        place.and_then(|place| self.slot(place.number)).map_or(0, |slot| slot.hash)
+    }
+
     pub(crate) fn find_or_add(&mut self, hash: u64, key: &K) -> u32 {
         if let Some(found) = self.find(hash, key) {
             return found;

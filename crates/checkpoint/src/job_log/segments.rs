@@ -87,8 +87,8 @@ pub struct GrowingSegment {
 }
 
 impl GrowingSegment {
-    /// Adds pieces; durable when it returns. May be called again after an error, with the same
-    /// pieces.
+    /// Adds pieces; taken for good when it returns. May be called again after an error, with the
+    /// same pieces.
     ///
     /// # Errors
     /// As [`SegmentStore::write`].
@@ -96,11 +96,11 @@ impl GrowingSegment {
         self.file.append(pieces)
     }
 
-    /// Ends the segment. May be called again after an error.
+    /// Ends the segment, which is durable then. May be called again after an error.
     ///
     /// # Errors
     /// As [`SegmentStore::write`].
-    pub fn finish(&self, meta: &SegmentMeta) -> Result<SegmentRef> {
+    pub fn finish(&mut self, meta: &SegmentMeta) -> Result<SegmentRef> {
         crash_point("segment.before-write");
         self.file.finish()?;
         crash_point("segment.after-write");

@@ -5,28 +5,25 @@ use headwater_core::Result;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 
-use super::Location;
-use super::local::LocalDir;
+use super::{GrowingFile, Location};
 
 /// An unfinished object; if it is dropped nothing appears.
-pub struct Upload {
-    location: Location,
-    name: String,
-    /// Where the pieces go: the name itself, or a staging name in a local directory.
-    target: Path,
-    parts: Box<dyn MultipartUpload>,
+pub struct Upload(Target);
+
+enum Target {
+    File(GrowingFile),
+    Parts { location: Location, name: String, parts: Box<dyn MultipartUpload> },
 }
 
 impl Upload {
     pub(super) fn start(location: &Location, name: &str) -> Result<Upload> {
-        let target = match &location.inner.local {
-            Some(_) => LocalDir::next_staged(),
-            None => Path::from(name),
-        };
+        if let Some(file) = location.growing(name)? {
+            return Ok(Upload(Target::File(file)));
+        }
         let parts = location
-            .block_on(location.inner.store.put_multipart(&target))
+            .block_on(location.inner.store.put_multipart(&Path::from(name)))
             .map_err(|e| location.error("write", name, e))?;
-        Ok(Upload { location: location.clone(), name: name.into(), target, parts })
+        Ok(Upload(Target::Parts { location: location.clone(), name: name.into(), parts }))
     }
 
     /// Adds a piece; object stores want pieces of at least 5 MiB, except the last.
@@ -34,20 +31,26 @@ impl Upload {
     /// # Errors
     /// As [`Location::put`].
     pub fn write(&mut self, piece: Bytes) -> Result<()> {
-        let part = self.parts.put_part(PutPayload::from(piece));
-        self.location.block_on(part).map_err(|e| self.location.error("write", &self.name, e))
+        match &mut self.0 {
+            Target::File(file) => file.append(&[piece]),
+            Target::Parts { location, name, parts } => {
+                let part = parts.put_part(PutPayload::from(piece));
+                location.block_on(part).map_err(|e| location.error("write", name, e))
+            }
+        }
     }
 
     /// Makes the object durable and visible under its name.
     ///
     /// # Errors
     /// As [`Location::put`].
-    pub fn finish(mut self) -> Result<()> {
-        self.location
-            .block_on(self.parts.complete())
-            .map_err(|e| self.location.error("write", &self.name, e))?;
-        let Some(dir) = &self.location.inner.local else { return Ok(()) };
-        dir.sync_file(self.target.as_ref())?;
-        self.location.publish(dir, &self.target, &self.name)
+    pub fn finish(self) -> Result<()> {
+        match self.0 {
+            Target::File(mut file) => file.finish(),
+            Target::Parts { location, name, mut parts } => {
+                let done = location.block_on(parts.complete());
+                done.map(drop).map_err(|e| location.error("write", &name, e))
+            }
+        }
     }
 }

@@ -47,7 +47,7 @@ impl<P: Process> Runner<P> {
         cx: &mut OperatorContext,
     ) -> Result<()> {
         let records = batch.take::<Keyed<P::Key, P::In>>();
-        self.parts.main.warm(records.iter().map(|r| (r.value.hash, &r.value.key)));
+        self.parts.main.warm(records.iter().map(|r| r.value.hash));
         for (at, timed) in records.into_iter().enumerate() {
             cx.at = at;
             let watermark = timed.watermark(cx.watermark());

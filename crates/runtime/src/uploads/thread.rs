@@ -87,7 +87,7 @@ impl Writer {
         };
         growing.pieces.append(&mut upload.pieces);
         let written = growing.write(&self.store, part, &self.buffers);
-        let outcome = written.and_then(|()| match &growing.segment {
+        let outcome = written.and_then(|()| match &mut growing.segment {
             Some(segment) => segment.finish(&upload.meta),
             None => Err(Error::internal("a part without its segment")),
         });

@@ -160,11 +160,43 @@ pub(super) fn encode(
         return Err(Error::internal(format!("expected a column of {expected}, got {found}")));
     }
     let columns = arrays.iter().map(|a| Column::new(a)).collect::<Result<Vec<_>>>()?;
-    for row in 0..rows {
-        put_row(&columns, row, out.start_row());
-        out.end_row();
+    // What keys mostly are goes without a decision per value.
+    let no_nulls = columns.iter().all(|column| column.nulls.is_none());
+    let values: Vec<&Values<'_>> = columns.iter().map(|column| &column.values).collect();
+    match *values.as_slice() {
+        [Values::Int(a)] if no_nulls => each_row(rows, out, |row, out| {
+            put_int(a[row], out);
+        }),
+        [Values::Int(a), Values::Int(b)] if no_nulls => each_row(rows, out, |row, out| {
+            put_int(a[row], out);
+            put_int(b[row], out);
+        }),
+        [Values::Int(a), Values::Utf8(b)] if no_nulls => each_row(rows, out, |row, out| {
+            put_int(a[row], out);
+            put_bytes(b.value(row).as_bytes(), out);
+        }),
+        [Values::Utf8(a)] if no_nulls => each_row(rows, out, |row, out| {
+            put_bytes(a.value(row).as_bytes(), out);
+        }),
+        _ => {
+            for row in 0..rows {
+                put_row(&columns, row, out.start_row());
+                out.end_row();
+            }
+        }
     }
     Ok(())
+}
+
+/// Rows without a NULL.
+#[inline(always)]
+fn each_row(rows: usize, out: &mut Encoded, put: impl Fn(usize, &mut Vec<u8>)) {
+    for row in 0..rows {
+        let bytes = out.start_row();
+        bytes.push(0);
+        put(row, bytes);
+        out.end_row();
+    }
 }
 
 #[inline]

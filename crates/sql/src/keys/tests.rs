@@ -53,6 +53,25 @@ fn the_form_is_pinned() {
 }
 
 #[test]
+fn a_row_has_the_same_bytes_whatever_other_rows_there_are() {
+    let ints = [0, -1, 63, 64, 1 << 20, i64::MIN, i64::MAX];
+    let column = |nulls: Option<i64>| -> ArrayRef {
+        Arc::new(ints.into_iter().map(Some).chain(nulls.map(|_| None)).collect::<Int64Array>())
+    };
+    let texts = |nulls: Option<i64>| -> ArrayRef {
+        let texts = ints.map(|i| Some(format!("text {i}")));
+        Arc::new(texts.into_iter().chain(nulls.map(|_| None)).collect::<StringArray>())
+    };
+    type Columns<'a> = &'a dyn Fn(Option<i64>) -> ArrayRef;
+    let of: [Columns<'_>; 2] = [&column, &texts];
+    for wanted in [&[0][..], &[1], &[0, 0], &[0, 1], &[1, 0], &[0, 0, 1]] {
+        let of = |null| wanted.iter().map(|i| of[*i](null)).collect::<Vec<_>>();
+        let (without, with) = (encoded(&of(None)), encoded(&of(Some(0))));
+        assert_eq!(without[..], with[..ints.len()], "{wanted:?}");
+    }
+}
+
+#[test]
 fn hashes_are_those_of_keys_at_any_length() {
     for len in [0usize, 1, 15, 16, 17, 62, 63, 64, 65, 126, 127, 128, 129, 20_000] {
         let text: ArrayRef = Arc::new(StringArray::from(vec!["x".to_owned(), "y".repeat(len)]));

@@ -18,7 +18,9 @@ use super::differences::Differences;
 use super::ranking::{Change, Ranking};
 use crate::keys::sort::SortCodec;
 use crate::keys::{Encoded, RowCodec, RowKey};
-use crate::operators::chunks::{CHUNK_ROWS, arrow_error, coalesce, columns, event_millis};
+use crate::operators::chunks::{
+    CHUNK_ROWS, WARM_ROWS, arrow_error, coalesce, columns, event_millis,
+};
 use crate::operators::group::Index;
 use crate::operators::ttl::Ttl;
 use crate::rows::Chunk;
@@ -87,8 +89,12 @@ impl TopN {
         let ends = self.spec.window_end.map(|c| event_millis(&chunk.data, c)).transpose()?;
         self.index.clear();
         self.members.clear();
+        let hashes = keys.hashes();
         for row in 0..chunk.len() {
-            let (hash, bytes) = (keys.hash(row), keys.row(row));
+            if row % WARM_ROWS == 0 {
+                self.rankings.warm(hashes.iter().skip(row).take(WARM_ROWS).copied());
+            }
+            let (hash, bytes) = (hashes[row], keys.row(row));
             if let Some(ends) = &ends {
                 let watermark = self.progress.of(hash, cx.watermark());
                 if chunk.watermark(row, watermark).completes(EventTime(ends[row])) {
