@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod chores;
+mod disk;
 mod process;
 mod steps;
 mod tidy;

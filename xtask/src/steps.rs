@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::chores;
-use crate::process::{Counted, cargo, run, run_counting};
+use crate::process::{Counted, cargo, run, run_counting, target_dir};
+use crate::{chores, disk};
 
 /// The variable that asks tests for their long forms.
 const SLOW_VAR: &str = "HEADWATER_SLOW_TESTS";
@@ -48,17 +48,21 @@ impl Steps {
         text
     }
 
-    fn finish(self) -> Result<(), String> {
-        print!("{}", self.report());
-        match self.done.iter().all(|(_, _, outcome)| outcome.is_ok()) {
-            true => Ok(()),
-            // What failed is in the table already.
-            false => Err(String::new()),
+    fn finish(self, root: &Path) -> Result<(), String> {
+        let all_well = self.done.iter().all(|(_, _, outcome)| outcome.is_ok());
+        if !all_well && let Some(reason) = disk::after_failure(&target_dir(root)) {
+            eprintln!("disk: {reason}");
         }
+        print!("{}", self.report());
+        // What failed is in the table already.
+        if all_well { Ok(()) } else { Err(String::new()) }
     }
 }
 
 fn tests(root: &Path, slow: bool, steps: &mut Steps) {
+    if let Some(warning) = disk::before(&target_dir(root)) {
+        eprintln!("disk: {warning}");
+    }
     steps.step("format", |_| run(&mut cargo(root, ["fmt", "--all", "--check"])));
     steps.step("clippy", |_| {
         let args = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
@@ -86,7 +90,7 @@ fn tests(root: &Path, slow: bool, steps: &mut Steps) {
 pub fn test(root: &Path, slow: bool) -> Result<(), String> {
     let mut steps = Steps::default();
     tests(root, slow, &mut steps);
-    steps.finish()
+    steps.finish(root)
 }
 
 /// The tests, the documentation, and a short chaos run.
@@ -109,7 +113,7 @@ pub fn ci(root: &Path) -> Result<(), String> {
     };
     chaos("chaos", "chaos", &SHORT_CHAOS);
     chaos("kafka chaos", "chaos-kafka", &SHORT_KAFKA_CHAOS);
-    steps.finish()
+    steps.finish(root)
 }
 
 #[cfg(test)]
@@ -126,6 +130,6 @@ mod tests {
             Ok(())
         });
         assert!(steps.report().ends_with("ok\n7 passed, 0 failed\n"));
-        assert_eq!(steps.finish(), Err(String::new()));
+        assert_eq!(steps.finish(Path::new(".")), Err(String::new()));
     }
 }
