@@ -137,9 +137,14 @@ impl Supervisor {
                 failures = 0;
             }
             failures += 1;
+            // A wrong record would come again, as all others.
             let hopeless = matches!(
                 error.kind(),
-                ErrorKind::Config | ErrorKind::Plan | ErrorKind::State | ErrorKind::Fenced
+                ErrorKind::Config
+                    | ErrorKind::Plan
+                    | ErrorKind::Data
+                    | ErrorKind::State
+                    | ErrorKind::Fenced
             );
             let pause = self.config.restart.pause(failures).filter(|_| !hopeless);
             let Some(pause) = pause else { return Err(error) };
