@@ -210,6 +210,17 @@ impl RowCodec {
     /// A column is of another type.
     pub fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<Encoded> {
         let mut encoded = Encoded::with_capacity(rows, 8 + 12 * columns.len());
+        encode::encode(&self.types, columns, 0..rows, &mut encoded)?;
+        Ok(encoded)
+    }
+
+    /// Encodes these rows of the columns, in this order.
+    ///
+    /// # Errors
+    /// A column is of another type.
+    pub fn encode_rows(&self, columns: &[ArrayRef], rows: &[u32]) -> Result<Encoded> {
+        let mut encoded = Encoded::with_capacity(rows.len(), 8 + 12 * columns.len());
+        let rows = rows.iter().map(|row| *row as usize);
         encode::encode(&self.types, columns, rows, &mut encoded)?;
         Ok(encoded)
     }

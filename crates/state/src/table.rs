@@ -74,6 +74,9 @@ pub struct Table<K, N, V> {
 /// From this many entries on a table no longer fits a core's cache.
 const WARM_FROM: usize = 50_000;
 
+/// For how many rows entries are brought into the cache at a time: more would push each other out.
+const WARM_ROWS: usize = 256;
+
 struct Encoding {
     epoch: Epoch,
     next_group: usize,
@@ -143,6 +146,14 @@ impl<K: Key, N: Record + Ord, V: Record> Table<K, N, V> {
         if self.entries >= WARM_FROM {
             let touch = |hash| self.groups[usize::from(self.group_of(hash))].touch(hash);
             std::hint::black_box(hashes.map(touch).fold(0, |all, one| all ^ one));
+        }
+    }
+
+    /// [`Table::warm`] for a loop over many rows: called with every `row` in turn, it warms the next
+    /// [`WARM_ROWS`] of `hashes` once per that many rows.
+    pub fn warm_ahead(&self, hashes: &[u64], row: usize) {
+        if row.is_multiple_of(WARM_ROWS) {
+            self.warm(hashes.iter().skip(row).take(WARM_ROWS).copied());
         }
     }
 

@@ -150,7 +150,7 @@ impl<'a> Values<'a> {
 pub(super) fn encode(
     types: &[DataType],
     arrays: &[ArrayRef],
-    rows: usize,
+    rows: impl Iterator<Item = usize>,
     out: &mut Encoded,
 ) -> Result<()> {
     if let Some((expected, found)) =
@@ -179,7 +179,7 @@ pub(super) fn encode(
             put_bytes(a.value(row).as_bytes(), out);
         }),
         _ => {
-            for row in 0..rows {
+            for row in rows {
                 put_row(&columns, row, out.start_row());
                 out.end_row();
             }
@@ -190,8 +190,12 @@ pub(super) fn encode(
 
 /// Rows without a NULL.
 #[inline(always)]
-fn each_row(rows: usize, out: &mut Encoded, put: impl Fn(usize, &mut Vec<u8>)) {
-    for row in 0..rows {
+fn each_row(
+    rows: impl Iterator<Item = usize>,
+    out: &mut Encoded,
+    put: impl Fn(usize, &mut Vec<u8>),
+) {
+    for row in rows {
         let bytes = out.start_row();
         bytes.push(0);
         put(row, bytes);

@@ -21,9 +21,6 @@ use crate::rows::{Chunk, Rows, kind_code};
 /// Rows of a chunk that an operator emits at most.
 pub const CHUNK_ROWS: usize = 8192;
 
-/// For how many rows keyed state is brought into the cache at a time: more would push it out again.
-pub const WARM_ROWS: usize = 256;
-
 /// An Arrow error as one of the engine: wrong data, as the types were checked when planning.
 pub fn arrow_error(e: ArrowError) -> Error {
     match e {

@@ -22,9 +22,7 @@ use headwater_state::{Slot, StateTable, Table};
 use super::aggregate::distinct::DistinctTables;
 use super::aggregate::state::{Groups, Packed};
 use super::aggregate::{AggCall, Aggregates, DistinctIn};
-use super::chunks::{
-    Changes, WARM_ROWS, arrow_error, coalesce, columns, record_batch, signs, take_rows,
-};
+use super::chunks::{Changes, arrow_error, coalesce, columns, record_batch, signs, take_rows};
 use super::ttl::Ttl;
 use crate::keys::{RowCodec, RowKey};
 use crate::rows::Chunk;
@@ -117,9 +115,7 @@ impl GroupAggregate {
         let mut of = Vec::with_capacity(rows);
         let hashes = encoded.hashes();
         for row in 0..rows {
-            if row % WARM_ROWS == 0 {
-                self.states.warm(hashes.iter().skip(row).take(WARM_ROWS).copied());
-            }
+            self.states.warm_ahead(&hashes, row);
             let (hash, bytes) = (hashes[row], encoded.row(row));
             let members = &self.members;
             let is_group = |group: u32| members[group as usize].key.bytes() == bytes;

@@ -15,9 +15,7 @@ use headwater_state::{Slot, StateTable, Table};
 
 use super::RowBytes;
 use crate::keys::{RowCodec, RowKey, words};
-use crate::operators::chunks::{
-    Changes, WARM_ROWS, arrow_error, coalesce, columns, record_batch, take_rows,
-};
+use crate::operators::chunks::{Changes, arrow_error, coalesce, columns, record_batch, take_rows};
 use crate::operators::group::Index;
 use crate::operators::ttl::Ttl;
 use crate::operators::window::Clock;
@@ -118,9 +116,7 @@ impl Deduplicate {
         self.members.clear();
         let hashes = keys.hashes();
         for row in 0..chunk.len() {
-            if row % WARM_ROWS == 0 {
-                self.times.warm(hashes.iter().skip(row).take(WARM_ROWS).copied());
-            }
+            self.times.warm_ahead(&hashes, row);
             let (hash, bytes) = (hashes[row], keys.row(row));
             let members = &self.members;
             let is_key = |at: u32| members[at as usize].key.bytes() == bytes;

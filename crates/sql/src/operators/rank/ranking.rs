@@ -5,6 +5,7 @@
 //! row     = identity, a varint · sort key: its length, a varint, and its bytes · row: the same
 //! ```
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use headwater_core::{Error, Result};
@@ -70,8 +71,8 @@ fn take_place(end: usize, rest: &mut &[u8]) -> Option<Place> {
 }
 
 /// A ranking that rows of a batch enter.
-pub(super) struct Change {
-    before: Ranking,
+pub(super) struct Change<'a> {
+    before: Cow<'a, Ranking>,
     entered: u64,
     rows: Vec<Entry>,
     is_changed: bool,
@@ -84,12 +85,12 @@ enum Entry {
     New(u64, usize),
 }
 
-impl Change {
+impl<'a> Change<'a> {
     /// No change yet.
     ///
     /// # Errors
     /// Of kind `State`: the bytes are no ranking.
-    pub(super) fn of(before: Ranking) -> Result<Self> {
+    pub(super) fn of(before: Cow<'a, Ranking>) -> Result<Self> {
         let rows = before.places()?.into_iter().map(Entry::Known).collect();
         Ok(Change { entered: before.entered, before, rows, is_changed: false })
     }
@@ -119,16 +120,21 @@ impl Change {
         })
     }
 
-    /// The ranking before, and the one after if it is another. `rows` gives the bytes of
-    /// [`Change::new_rows`] one after the other; `scratch` is for this.
-    pub(super) fn finish<'r>(
-        self,
+    /// The ranking before.
+    pub(super) fn before(&self) -> &Ranking {
+        &self.before
+    }
+
+    /// The ranking after, if it is another. `rows` gives the bytes of [`Change::new_rows`] one after
+    /// the other; `scratch` is for this.
+    pub(super) fn after<'r>(
+        &self,
         sorts: &Encoded,
         mut rows: impl FnMut() -> &'r [u8],
         scratch: &mut Vec<u8>,
-    ) -> (Ranking, Option<Ranking>) {
+    ) -> Option<Ranking> {
         if !self.is_changed {
-            return (self.before, None);
+            return None;
         }
         scratch.clear();
         let mut put = |identity: u64, sort: &[u8], row: &[u8]| {
@@ -139,14 +145,15 @@ impl Change {
             }
         };
         let before = self.before.rows.bytes();
-        for entry in self.rows {
+        for entry in &self.rows {
             match entry {
-                Entry::Known(at) => put(at.identity, &before[at.sort], &before[at.row]),
-                Entry::New(identity, row) => put(identity, sorts.row(row), rows()),
+                Entry::Known(at) => {
+                    put(at.identity, &before[at.sort.clone()], &before[at.row.clone()]);
+                }
+                Entry::New(identity, row) => put(*identity, sorts.row(*row), rows()),
             }
         }
         let (entered, window_end) = (self.entered, self.before.window_end);
-        let after = Ranking { entered, window_end, rows: RowKey::new(scratch) };
-        (self.before, Some(after))
+        Some(Ranking { entered, window_end, rows: RowKey::new(scratch) })
     }
 }

@@ -4,9 +4,9 @@
 //! rankings before and after it. A row that does not make it into the ranking costs a comparison of
 //! sort keys and is not even encoded.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use datafusion::arrow::array::UInt32Array;
 use headwater_core::{Batch, Epoch, Error, EventTime, ProcessingTime, Result};
 use headwater_operators::operator::OUT;
 use headwater_operators::window::progress::Progress;
@@ -17,21 +17,19 @@ use super::TopNSpec;
 use super::differences::Differences;
 use super::ranking::{Change, Ranking};
 use crate::keys::sort::SortCodec;
-use crate::keys::{Encoded, RowCodec, RowKey};
-use crate::operators::chunks::{
-    CHUNK_ROWS, WARM_ROWS, arrow_error, coalesce, columns, event_millis,
-};
+use crate::keys::{RowCodec, RowKey};
+use crate::operators::chunks::{CHUNK_ROWS, coalesce, columns, event_millis};
 use crate::operators::group::Index;
 use crate::operators::ttl::Ttl;
 use crate::rows::Chunk;
 
-/// A key that the batch at work touches.
-struct Member {
+/// A key that the batch at work touches, with what becomes of its ranking.
+struct Member<T> {
     /// None before it has a ranking.
     slot: Option<Slot>,
     hash: u64,
     key: RowKey,
-    change: Change,
+    ranking: T,
 }
 
 /// See the module.
@@ -50,7 +48,6 @@ pub struct TopN {
     progress: Progress,
     ttl: Option<Ttl>,
     index: Index,
-    members: Vec<Member>,
     scratch: Vec<u8>,
     differences: Differences,
 }
@@ -76,7 +73,6 @@ impl TopN {
             progress: Progress::new(init.key_groups),
             ttl: spec.ttl.map(|ttl| Ttl::new(ttl, init.key_groups)),
             index: Index::default(),
-            members: Vec::new(),
             scratch: Vec::new(),
             differences: Differences::default(),
             spec,
@@ -88,12 +84,10 @@ impl TopN {
         let sorts = self.sort.encode(chunk.data.columns(), chunk.len())?;
         let ends = self.spec.window_end.map(|c| event_millis(&chunk.data, c)).transpose()?;
         self.index.clear();
-        self.members.clear();
+        let mut members: Vec<Member<Change<'_>>> = Vec::new();
         let hashes = keys.hashes();
         for row in 0..chunk.len() {
-            if row % WARM_ROWS == 0 {
-                self.rankings.warm(hashes.iter().skip(row).take(WARM_ROWS).copied());
-            }
+            self.rankings.warm_ahead(&hashes, row);
             let (hash, bytes) = (hashes[row], keys.row(row));
             if let Some(ends) = &ends {
                 let watermark = self.progress.of(hash, cx.watermark());
@@ -102,41 +96,40 @@ impl TopN {
                     continue;
                 }
             }
-            let members = &self.members;
             let is_key = |at: u32| members[at as usize].key.bytes() == bytes;
             let (at, is_new) = self.index.find_or_add(hash, is_key);
             if is_new {
                 let key = RowKey::new(bytes);
                 let slot = self.rankings.find(hash, &key);
                 let known = slot.and_then(|slot| self.rankings.get_at(slot, &()));
-                let ranking = known.cloned().unwrap_or_else(|| {
-                    Ranking::of_window(ends.as_ref().map_or(0, |ends| ends[row]))
+                let ranking = known.map(Cow::Borrowed).unwrap_or_else(|| {
+                    Cow::Owned(Ranking::of_window(ends.as_ref().map_or(0, |ends| ends[row])))
                 });
-                self.members.push(Member { slot, hash, key, change: Change::of(ranking)? });
+                members.push(Member { slot, hash, key, ranking: Change::of(ranking)? });
             }
-            self.members[at as usize].change.rank(&sorts, row, self.capacity);
+            members[at as usize].ranking.rank(&sorts, row, self.capacity);
         }
-        let rows = self.encode_new(chunk)?;
-        self.store(&sorts, &rows, cx.now())?;
+        // Only the rows that are in a ranking now.
+        let new: Vec<u32> = members.iter().flat_map(|member| member.ranking.new_rows()).collect();
+        let rows = self.rows.encode_rows(chunk.data.columns(), &new)?;
+        let mut number = 0..;
+        let mut next_row = || number.next().map_or(&[][..], |number| rows.row(number));
+        let mut changed = Vec::with_capacity(members.len());
+        for Member { slot, hash, key, ranking: change } in members {
+            let ranking = change.after(&sorts, &mut next_row, &mut self.scratch);
+            if let (Some(after), None) = (&ranking, self.spec.window_end) {
+                let (before, after) = (change.before().ranked()?, after.ranked()?);
+                self.differences.add(&self.spec, &before, &after);
+            }
+            changed.push(Member { slot, hash, key, ranking });
+        }
+        self.store(changed, cx.now())?;
         self.emit(cx)
     }
 
-    /// Encodes the rows of the batch that are in a ranking now.
-    fn encode_new(&mut self, chunk: &Chunk) -> Result<Encoded> {
-        let new = self.members.iter().flat_map(|member| member.change.new_rows());
-        let new = UInt32Array::from_iter_values(new);
-        let new = chunk.take(&new).map_err(arrow_error)?;
-        self.rows.encode(new.data.columns(), new.len())
-    }
-
-    fn store(&mut self, sorts: &Encoded, rows: &Encoded, now: ProcessingTime) -> Result<()> {
-        let mut number = 0..;
-        let mut next_row = || number.next().map_or(&[][..], |number| rows.row(number));
-        for Member { slot, hash, key, change } in self.members.drain(..) {
-            if let (before, Some(after)) = change.finish(sorts, &mut next_row, &mut self.scratch) {
-                if self.spec.window_end.is_none() {
-                    self.differences.add(&self.spec, &before.ranked()?, &after.ranked()?);
-                }
+    fn store(&mut self, changed: Vec<Member<Option<Ranking>>>, now: ProcessingTime) -> Result<()> {
+        for Member { slot, hash, key, ranking } in changed {
+            if let Some(after) = ranking {
                 let window_end = after.window_end;
                 match slot {
                     Some(slot) => {

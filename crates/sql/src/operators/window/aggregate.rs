@@ -25,7 +25,7 @@ use super::{Clock, Window, WindowColumn};
 use crate::keys::{RowCodec, RowKey};
 use crate::operators::aggregate::state::{Groups, Packed};
 use crate::operators::aggregate::{AggCall, Aggregates, DistinctIn};
-use crate::operators::chunks::{WARM_ROWS, arrow_error, coalesce, columns, event_millis, signs};
+use crate::operators::chunks::{arrow_error, coalesce, columns, event_millis, signs};
 use crate::operators::group::Index;
 use crate::rows::Chunk;
 
@@ -196,9 +196,7 @@ impl WindowAggregate {
         let mut of = Vec::with_capacity(chunk.len());
         let hashes = encoded.hashes();
         for (row, part) in parts.into_iter().flatten().enumerate() {
-            if row % WARM_ROWS == 0 {
-                self.slices.warm(hashes.iter().skip(row).take(WARM_ROWS).copied());
-            }
+            self.slices.warm_ahead(&hashes, row);
             let (hash, bytes) = (hashes[row], encoded.row(row));
             let members = &self.members;
             let is_group = |group: u32| {

@@ -36,8 +36,8 @@ impl Wanted {
     }
 }
 
-/// For each event the fields of a bid, 0 and empty where it is none; those that nobody wants stay
-/// without values.
+/// For each event the fields of a bid, 0 and empty where it is none. Texts that nobody wants have no
+/// column; numbers are always filled.
 #[derive(Default)]
 pub(super) struct Bids {
     auctions: Vec<i64>,
