@@ -18,4 +18,5 @@ pub mod planner;
 pub mod rows;
 pub mod session;
 pub mod splits;
+mod stack;
 pub mod syntax;

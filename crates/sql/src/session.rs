@@ -19,6 +19,7 @@ use crate::error::{SqlError, SqlResult};
 use crate::functions;
 use crate::functions::table::TableFunctions;
 use crate::planner::engine;
+use crate::stack::{ROOM, with_room};
 use crate::syntax::{self, Insert, Parsed, Statement};
 
 mod ddl;
@@ -83,6 +84,7 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("headwater-batch")
+            .thread_stack_size(ROOM)
             .enable_all()
             .build()
             .map_err(|e| {
@@ -134,6 +136,10 @@ impl Session {
     /// # Errors
     /// Why the first one failed that did; what the ones before it did stays done.
     pub fn execute(&mut self, text: &str) -> SqlResult<Vec<Outcome>> {
+        with_room(|| self.execute_all(text))
+    }
+
+    fn execute_all(&mut self, text: &str) -> SqlResult<Vec<Outcome>> {
         let statements = syntax::parse(text)?;
         let mut outcomes = Vec::with_capacity(statements.len());
         let mut inserts: Vec<Insert> = Vec::new();
@@ -161,6 +167,10 @@ impl Session {
     /// # Errors
     /// Why the first one failed that did.
     pub fn check(&mut self, text: &str) -> SqlResult<usize> {
+        with_room(|| self.check_all(text))
+    }
+
+    fn check_all(&mut self, text: &str) -> SqlResult<usize> {
         let statements = syntax::parse(text)?;
         for parsed in &statements {
             match &parsed.statement {
@@ -179,7 +189,7 @@ impl Session {
     /// # Errors
     /// Why it failed.
     pub fn run(&mut self, parsed: &Parsed) -> SqlResult<Outcome> {
-        self.run_statement(&parsed.statement)
+        with_room(|| self.run_statement(&parsed.statement))
     }
 
     fn run_statement(&mut self, statement: &Statement) -> SqlResult<Outcome> {

@@ -35,6 +35,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Query};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use crate::error::{Location, SqlError, SqlResult, codes};
+use crate::stack::with_room;
 use chars::Places;
 use dialect::FlinkDialect;
 use types::is_word;
@@ -44,6 +45,10 @@ use types::is_word;
 /// # Errors
 /// The first error of the text; nothing is given of a text that has one.
 pub fn parse(text: &str) -> SqlResult<Vec<Parsed>> {
+    with_room(|| parse_all(text))
+}
+
+fn parse_all(text: &str) -> SqlResult<Vec<Parsed>> {
     let places = RefCell::new(Places::new(text));
     let mut parsed = Vec::new();
     let statements = split(&tokenize(text)?).0;
@@ -95,7 +100,7 @@ pub fn parse_query(text: &str) -> SqlResult<Box<Query>> {
 /// # Errors
 /// When it is not one expression.
 pub fn parse_expr(text: &str) -> SqlResult<Expr> {
-    parser::parse_one_expr(text, tokenize(text)?)
+    with_room(|| parser::parse_one_expr(text, tokenize(text)?))
 }
 
 /// Whether a text ends within a statement, so that a shell reads another line.

@@ -18,6 +18,7 @@ use self::shared::{Arranged, Columns};
 use super::chunks::{arrow_error, datafusion_error, record_batch};
 use crate::functions::{Moment, at_moment};
 use crate::rows::{Chunk, Rows};
+use crate::stack::{nests_deep, with_room};
 
 type PhysExpr = Arc<dyn PhysicalExpr>;
 
@@ -34,6 +35,8 @@ pub struct Calc {
     with_now: Option<SchemaRef>,
     /// How it is done, from the first rows on.
     arranged: Option<Arranged>,
+    /// Whether an expression nests so deep that a worker's stack may not do.
+    deep: bool,
 }
 
 impl Calc {
@@ -44,7 +47,8 @@ impl Calc {
         project: Option<Vec<PhysExpr>>,
         output: SchemaRef,
     ) -> Self {
-        Calc { filter, project, output, with_now: None, arranged: None }
+        let deep = nests_deep(filter.iter().chain(project.iter().flatten()));
+        Calc { filter, project, output, with_now: None, arranged: None, deep }
     }
 
     /// Gives the expressions the processing time: `schema` is that of the input with one more
@@ -126,14 +130,16 @@ impl Operator for Calc {
             now_ms: cx.now().0,
             watermark_ms: (watermark != EventTime::MIN).then_some(watermark.0),
         };
-        at_moment(moment, || -> Result<()> {
+        let deep = self.deep;
+        let evaluate = || -> Result<()> {
             for chunk in Rows::of(batch) {
                 if let Some(chunk) = self.evaluate(chunk, cx)? {
                     Rows::push_to(&mut out, chunk);
                 }
             }
             Ok(())
-        })?;
+        };
+        at_moment(moment, || if deep { with_room(evaluate) } else { evaluate() })?;
         cx.counts.filtered += rows_in - out.len() as u64;
         cx.emit_batch(OUT, out.with_split(split));
         Ok(())
