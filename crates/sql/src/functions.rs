@@ -27,6 +27,7 @@ mod numeric;
 mod params;
 mod returns;
 pub mod rewrite;
+mod rounding;
 pub mod syntax;
 pub(crate) mod table;
 mod text;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 
+pub(crate) use convert::named_cast;
 pub use names::of_java_class;
 pub use rewrite::{rewrite, rewrite_all};
 pub(crate) use text::is_pattern;
@@ -60,6 +62,7 @@ fn specs() -> impl Iterator<Item = &'static Spec> {
     text::specs()
         .chain(time::specs())
         .chain(numeric::specs())
+        .chain(rounding::specs())
         .chain(compare::specs())
         .chain(convert::specs())
         .chain(collections::specs())

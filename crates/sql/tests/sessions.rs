@@ -163,3 +163,13 @@ fn all_inserts_of_a_file_can_be_one_job() {
     assert_eq!(lines("a"), ["1", "2", "3", "4", "5"]);
     assert_eq!(lines("b"), ["10", "6", "7", "8", "9"]);
 }
+
+#[test]
+fn explain_analyze_runs_the_query() {
+    let mut session = Session::new(options()).unwrap();
+    let text = "EXPLAIN ANALYZE SELECT k, SUM(v) FROM (VALUES (1, 2), (1, 3), (2, 4)) AS t (k, v)
+                GROUP BY k HAVING SUM(v) > 1";
+    let Some(Outcome::Text(plan)) = session.execute(text).unwrap().pop() else { panic!("no text") };
+    assert!(plan.contains("AggregateExec") && plan.contains("output_rows=2"), "{plan}");
+    assert!(plan.contains("\nrows: 2\n"), "{plan}");
+}

@@ -1,5 +1,5 @@
 //! CAST to STRING as Flink writes values: `TRUE`, `2024-01-01 12:00:00.000`, `1.0E10`, `[1, 2]`,
-//! `{a=1}`, `(1, x)`.
+//! `{a=1}`, `(1, x)`; and casts that have a name.
 
 use std::fmt::Write;
 
@@ -7,20 +7,31 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::Result;
+use datafusion::sql::sqlparser::ast::Expr;
 
 use super::args::Call;
 use super::native::Spec;
-use super::params::Param::{Any, Int};
-use super::returns;
+use super::params::Param::{Any, Int, Text};
 use super::time::{Times, zone};
+use super::{returns, syntax};
 
-static SPECS: &[Spec] = &[Spec::new(
-    "to_string",
-    &[("value", Any), ("length", Int), ("padded", Int)],
-    returns::text,
-    to_string,
-)
-.required(1)];
+static SPECS: &[Spec] = &[
+    Spec::new(
+        "to_string",
+        &[("value", Any), ("length", Int), ("padded", Int)],
+        returns::text,
+        to_string,
+    )
+    .required(1),
+    Spec::new("named_cast", &[("value", Any), ("type", Text)], returns::first, |call| {
+        call.array(0)
+    }),
+];
+
+/// A cast under the name of its type, by which DataFusion tells calls apart that have it.
+pub(crate) fn named_cast(cast: Expr, name: String) -> Expr {
+    syntax::call("named_cast", vec![cast, syntax::text(name)])
+}
 
 /// The functions of this module.
 pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {

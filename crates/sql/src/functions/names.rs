@@ -158,7 +158,7 @@ pub static FUNCTIONS: &[(&str, How)] = &[
     ("replace", Same),
     ("reverse", Same),
     ("right", Ours),
-    ("round", Same),
+    ("round", Ours),
     ("row_number", Planner),
     ("rpad", Ours),
     ("rtrim", Same),

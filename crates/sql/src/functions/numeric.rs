@@ -1,13 +1,13 @@
 //! Functions of numbers. What is a real number by nature is DOUBLE, as in Flink; DataFusion's own
-//! functions do the rest (`abs`, `round`).
+//! functions do the rest (`abs`).
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array};
+use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array};
 use datafusion::arrow::datatypes::{
     DataType, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type,
 };
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{Result, plan_err};
 
 use super::args::Call;
 use super::native::{Spec, Types};
@@ -53,7 +53,6 @@ static SPECS: &[Spec] = &[
     Spec::new("sign", &[("number", Number)], returns::first, sign),
     Spec::new("floor", &[("number", Number)], whole, |call| to_whole(call, false)),
     Spec::new("ceil", &[("number", Number)], whole, |call| to_whole(call, true)),
-    Spec::new("truncate", &[("number", Number), ("digits", Int)], truncated, truncate).required(1),
     Spec::new("rand_integer", &[("bound", Int)], returns::int, rand_integer).volatile(),
 ];
 
@@ -121,7 +120,7 @@ fn whole(types: &Types<'_>) -> Result<DataType> {
     }
 }
 
-fn is_other_decimal(data_type: &DataType) -> bool {
+pub(super) fn is_other_decimal(data_type: &DataType) -> bool {
     use DataType::{Decimal32, Decimal64, Decimal256};
     matches!(data_type, Decimal32(..) | Decimal64(..) | Decimal256(..))
 }
@@ -150,95 +149,6 @@ fn to_whole(call: &Call<'_>, up: bool) -> Result<ArrayRef> {
             Ok(Arc::new(wholes.with_precision_and_scale(*precision, 0)?))
         }
         _ => Ok(number),
-    }
-}
-
-/// The number's type; of a decimal that is cut after a constant number of digits, one with as many.
-fn truncated(types: &Types<'_>) -> Result<DataType> {
-    let digits = match types.constants.get(1) {
-        None => Some(0),
-        Some(Some(ScalarValue::Int64(Some(digits)))) => Some(*digits),
-        Some(_) => None,
-    };
-    match (types.args.first(), digits) {
-        (Some(DataType::Decimal128(precision, scale)), Some(digits))
-            if digits < i64::from(*scale) =>
-        {
-            let scale_left = digits.max(0) as i8;
-            let precision = i16::from(*precision) - i16::from(*scale) + i16::from(scale_left) + 1;
-            Ok(DataType::Decimal128(precision.clamp(1, 38) as u8, scale_left))
-        }
-        (Some(other), _) if is_other_decimal(other) => {
-            plan_err!("function TRUNCATE takes no {}", sql_name(other))
-        }
-        _ => returns::first(types),
-    }
-}
-
-/// Digits behind the first `digits` ones after the point become 0; a negative number of digits
-/// counts to the left of the point.
-fn truncate(call: &Call<'_>) -> Result<ArrayRef> {
-    let number = call.array(0)?;
-    let digits = if call.has(1) { Some(call.ints(1)?) } else { None };
-    let digits = |row| digits.as_ref().map_or(Some(0), |digits| digits.at(row));
-    let real = |x: f64, digits: i64| {
-        let scale = 10_f64.powi(digits.clamp(-400, 400) as i32);
-        let scaled = x * scale;
-        if scaled.is_finite() && scale != 0.0 { scaled.trunc() / scale } else { x }
-    };
-    match number.data_type() {
-        DataType::Float64 => {
-            let number = number.as_primitive::<Float64Type>();
-            call.to_values::<Float64Type>(|row| {
-                Some(real(number.is_valid(row).then(|| number.value(row))?, digits(row)?))
-            })
-        }
-        DataType::Float32 => {
-            let number = number.as_primitive::<Float32Type>();
-            let values: Float32Array = (0..call.rows)
-                .map(|row| {
-                    let x = number.is_valid(row).then(|| number.value(row))?;
-                    Some(real(f64::from(x), digits(row)?) as f32)
-                })
-                .collect();
-            Ok(Arc::new(values))
-        }
-        DataType::Decimal128(_, scale) => {
-            let number = number.as_primitive::<Decimal128Type>();
-            let DataType::Decimal128(precision, left) = *call.returns else {
-                return Err(call.error("the result is no DECIMAL"));
-            };
-            let dropped = 10_i128.pow((i32::from(*scale) - i32::from(left)).max(0) as u32);
-            let values: Decimal128Array = (0..call.rows)
-                .map(|row| {
-                    let x = number.is_valid(row).then(|| number.value(row))?;
-                    Some(cut(x, i64::from(*scale) - digits(row)?) / dropped)
-                })
-                .collect();
-            Ok(Arc::new(values.with_precision_and_scale(precision, left)?))
-        }
-        other => {
-            let wide = datafusion::arrow::compute::cast(&number, &DataType::Int64)?;
-            let wide = wide.as_primitive::<Int64Type>();
-            let values: ArrayRef = Arc::new(
-                (0..call.rows)
-                    .map(|row| {
-                        let x = wide.is_valid(row).then(|| wide.value(row))?;
-                        Some(cut(i128::from(x), -digits(row)?) as i64)
-                    })
-                    .collect::<datafusion::arrow::array::Int64Array>(),
-            );
-            Ok(datafusion::arrow::compute::cast(&values, other)?)
-        }
-    }
-}
-
-/// A number whose last `digits` digits are 0.
-fn cut(number: i128, digits: i64) -> i128 {
-    match digits {
-        ..=0 => number,
-        39.. => 0,
-        _ => number - number % 10_i128.pow(digits as u32),
     }
 }
 

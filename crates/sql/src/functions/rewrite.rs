@@ -91,10 +91,12 @@ fn rewrite_one(expr: &mut Expr) -> SqlResult<()> {
             }
         }
         Expr::CompoundFieldAccess { root, access_chain } => {
+            join_names(root, access_chain);
             name_fields(access_chain);
-            match subscripts(root, access_chain) {
-                Some(rewritten) => rewritten,
-                None => return Ok(()),
+            match (subscripts(root, access_chain), access_chain.is_empty()) {
+                (Some(rewritten), _) => rewritten,
+                (None, true) => std::mem::replace(&mut **root, null()),
+                (None, false) => return Ok(()),
             }
         }
         Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
@@ -115,6 +117,25 @@ fn rewrite_one(expr: &mut Expr) -> SqlResult<()> {
     };
     *expr = rewritten;
     Ok(())
+}
+
+/// The names that `t.a[1].b` begins with, as one: sqlparser takes `t` for a column, and `a` for a
+/// field of it.
+fn join_names(root: &mut Expr, chain: &mut Vec<AccessExpr>) {
+    let mut names = match root {
+        Expr::Identifier(name) => vec![name.clone()],
+        Expr::CompoundIdentifier(names) => names.clone(),
+        _ => return,
+    };
+    let of_root = names.len();
+    names.extend(chain.iter().map_while(|access| match access {
+        AccessExpr::Dot(Expr::Identifier(name)) => Some(name.clone()),
+        _ => None,
+    }));
+    if names.len() > of_root {
+        chain.drain(..names.len() - of_root);
+        *root = Expr::CompoundIdentifier(names);
+    }
 }
 
 /// The fields of `a[1].b` as DataFusion takes them: their names as texts.

@@ -81,11 +81,28 @@ pub fn prefix(parser: &mut Parser<'_>) -> Option<Parsed> {
                 return Some(Err(ParserError::ParserError(format!("{name} is not supported"))));
             }
             ("MAP", Token::LBracket) => map,
+            ("TRIM", Token::LParen) if of_spaces(parser) => trim_spaces,
             _ => return None,
         };
     parser.next_token();
     parser.next_token();
     Some(read(parser))
+}
+
+/// Whether `TRIM(` goes on without saying what is trimmed.
+fn of_spaces(parser: &Parser<'_>) -> bool {
+    let side = ["LEADING", "TRAILING", "BOTH"].into_iter().any(|side| is_word(parser, 2, side));
+    side && is_word(parser, 3, "FROM")
+}
+
+/// `TRIM(LEADING FROM text)`: of spaces.
+fn trim_spaces(parser: &mut Parser<'_>) -> Parsed {
+    let trim_where = Some(parser.parse_trim_where()?);
+    expect_word(parser, "FROM")?;
+    let expr = Box::new(parser.parse_expr()?);
+    parser.expect_token(&Token::RParen)?;
+    let trim_what = Some(Box::new(text(" ")));
+    Ok(Expr::Trim { expr, trim_where, trim_what, trim_characters: None })
 }
 
 /// Reads what follows on an expression, if it is one of the predicates of this module.

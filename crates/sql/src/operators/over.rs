@@ -11,9 +11,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::concat;
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::{concat, kernels::zip::zip};
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
 use headwater_core::{Batch, Epoch, EventTime, ProcessingTime, Result};
 use headwater_operators::operator::OUT;
 use headwater_operators::window::progress::Progress;
@@ -23,14 +24,17 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregate::state::{Groups, Packed};
 use super::aggregate::{AggCall, Aggregates, DistinctIn};
-use super::chunks::{arrow_error, coalesce, columns, event_millis, record_batch, take_rows};
+use super::chunks::{
+    arrow_error, coalesce, columns, datafusion_error, event_millis, record_batch, take_rows,
+};
 use super::rank::RowBytes;
 use super::ttl::Ttl;
 use super::window::Clock;
 use crate::keys::{RowCodec, RowKey};
 use crate::rows::Chunk;
 
-/// Which rows a row is aggregated over; all frames end with the row, or with its peers.
+/// Which rows a row is aggregated over; all frames but [`Frame::Row`] end with the row, or with its
+/// peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// `RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW`.
@@ -41,6 +45,8 @@ pub enum Frame {
     Range(i64),
     /// `ROWS BETWEEN n PRECEDING AND CURRENT ROW`.
     Rows(u64),
+    /// `ROWS BETWEEN n PRECEDING AND n PRECEDING`: one row, or none.
+    Row(u64),
 }
 
 /// What an over aggregate computes.
@@ -56,6 +62,8 @@ pub struct OverAggregateSpec {
     pub frame: Frame,
     /// The aggregates.
     pub aggregates: Vec<AggCall>,
+    /// What the aggregates of a frame without a row are, if not what they are of no row.
+    pub default: Option<ScalarValue>,
     /// The columns of the input, then the results.
     pub output: SchemaRef,
     /// Time to live of the running state of a key after its last row.
@@ -124,7 +132,7 @@ impl OverAggregate {
 
     /// Whether a frame ends with its row, not with the row's peers.
     fn ends_with_row(&self) -> bool {
-        matches!(self.spec.frame, Frame::RowsUnbounded | Frame::Rows(_))
+        matches!(self.spec.frame, Frame::RowsUnbounded | Frame::Rows(_) | Frame::Row(_))
             || self.spec.clock == Clock::ProcessingTime
     }
 
@@ -260,8 +268,10 @@ impl OverAggregate {
     fn framed(&self, rows: &[Row], data: &RecordBatch) -> Result<(Vec<u32>, Vec<ArrayRef>)> {
         let mut groups = Groups::new(self.aggregates.width(), self.aggregates.blob_width());
         let (mut order, mut inside, mut of) = (Vec::new(), Vec::new(), Vec::new());
+        let mut is_empty = Vec::new();
         for (at, row) in rows.iter().enumerate().filter(|(_, row)| !row.done) {
             let frame = self.frame(rows, at);
+            is_empty.push(frame.is_empty());
             let group = groups.push(Packed::default()) as u32;
             of.extend(frame.clone().map(|_| group));
             inside.extend(frame.map(|row| row as u32));
@@ -271,12 +281,27 @@ impl OverAggregate {
         let columns = take_rows(data.columns(), &UInt32Array::from(inside))?;
         let part = record_batch(&self.spec.input, columns, of.len())?;
         self.aggregates.update(&part, None, &of, &mut groups, None)?;
-        Ok((order, self.aggregates.finish(&groups)?))
+        let mut results = self.aggregates.finish(&groups)?;
+        if let Some(default) = &self.spec.default {
+            let default = default.to_scalar().map_err(datafusion_error)?;
+            let is_empty = BooleanArray::from(is_empty);
+            for result in &mut results {
+                *result = zip(&is_empty, &default, result).map_err(arrow_error)?;
+            }
+        }
+        Ok((order, results))
     }
 
     /// The rows in the frame of a row.
     fn frame(&self, rows: &[Row], at: usize) -> std::ops::Range<usize> {
         let row = &rows[at];
+        if let Frame::Row(before) = self.spec.frame {
+            let there = usize::try_from(before).ok().and_then(|before| at.checked_sub(before));
+            return match there.filter(|there| rows[*there].key == row.key) {
+                Some(there) => there..there + 1,
+                None => at..at,
+            };
+        }
         let is_before = |other: &Row, count: usize| {
             other.key == row.key
                 && match self.spec.frame {
@@ -320,7 +345,9 @@ impl OverAggregate {
                 let first = reached.0.saturating_sub(ms);
                 done.partition_point(|(time, _)| time.0 < first)
             }
-            Frame::Rows(n) => done.len().saturating_sub(usize::try_from(n).unwrap_or(usize::MAX)),
+            Frame::Rows(n) | Frame::Row(n) => {
+                done.len().saturating_sub(usize::try_from(n).unwrap_or(usize::MAX))
+            }
         };
         for ns in &done[..gone] {
             self.kept.remove(hash, key, ns)?;

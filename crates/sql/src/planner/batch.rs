@@ -11,6 +11,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, TableScan};
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
@@ -73,6 +74,11 @@ impl BatchQuery {
     pub(crate) fn texts(&self) -> (String, String) {
         let physical = displayable(self.plan.as_ref()).indent(false).to_string();
         (self.optimized.display_indent().to_string(), physical)
+    }
+
+    /// The physical plan with the figures of its run, as text.
+    pub(crate) fn measured(&self) -> String {
+        DisplayableExecutionPlan::with_metrics(self.plan.as_ref()).indent(false).to_string()
     }
 
     /// Starts the query; `refusals` is told of the records that it cannot read.

@@ -1,6 +1,8 @@
 //! What EXPLAIN shows of a streaming job: its steps as a tree, with the kinds of their changes and
 //! the growth of their state.
 
+mod text;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use super::changelog::{Before, Delivery, Kinds};
 use super::growth::{Growth, growth};
 use super::step::{Aggregate, Bound, Frame, Op, Ordering, Step, TopN};
 use crate::operators::correlate::Correlation;
+pub(crate) use text::intervals;
+use text::plain;
 
 /// What is shown beside the steps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,7 +95,8 @@ fn line(step: &Step) -> String {
         }
         Op::Values(rows) => format!("Values(rows=[{}])", rows.num_rows()),
         Op::Watermark { rowtime, expr, .. } => {
-            format!("Watermark(rowtime=[{}], watermark=[{expr}])", of(&[*rowtime]))
+            let watermark = plain(&expr.to_string());
+            format!("Watermark(rowtime=[{}], watermark=[{watermark}])", of(&[*rowtime]))
         }
         Op::Feed { name, .. } => format!("BatchQuery({name})"),
         Op::Calc { filter, project } => {
@@ -227,34 +232,7 @@ fn frame_text(frame: &Frame) -> String {
         Frame::Unbounded { rows: true } => "ROWS UNBOUNDED PRECEDING".to_owned(),
         Frame::Unbounded { rows: false } => "RANGE UNBOUNDED PRECEDING".to_owned(),
         Frame::Rows(rows) => format!("ROWS {rows} PRECEDING"),
+        Frame::Row(rows) => format!("ROWS BETWEEN {rows} PRECEDING AND {rows} PRECEDING"),
         Frame::Range(ms) => format!("RANGE {ms} ms PRECEDING"),
-    }
-}
-
-/// An expression without the numbers of its columns.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('@') {
-        let (before, after) = rest.split_at(at);
-        plain.push_str(before);
-        let digits =
-            after[1..].len() - after[1..].trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        if digits == 0 {
-            plain.push('@');
-        }
-        rest = &after[1 + digits..];
-    }
-    plain.push_str(rest);
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_columns_are_left_out() {
-        assert_eq!(plain("a@0 + b@12 > '@'"), "a + b > '@'");
     }
 }

@@ -74,7 +74,9 @@ pub(crate) fn growth(step: &Step) -> Option<Growth> {
         Op::Over { keys, frame: Frame::Range(_), .. } => {
             Growth::Bounded(format!("the rows of the range per ({})", names(keys)))
         }
-        Op::Over { keys, frame: Frame::Rows(rows), .. } => per(&format!("{rows} rows"), keys),
+        Op::Over { keys, frame: Frame::Rows(rows) | Frame::Row(rows), .. } => {
+            per(&format!("{rows} rows"), keys)
+        }
         Op::Over { keys, .. } => per("a row", keys),
         Op::SortByTime { .. } => Growth::Bounded("rows ahead of the watermark".to_owned()),
         Op::Limit { .. } => Growth::Bounded("a number".to_owned()),

@@ -4,18 +4,25 @@
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
-use datafusion::sql::sqlparser::ast::Ident;
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Ident, Spanned, Value};
 
 use crate::catalog::{Table, type_name};
 use crate::error::{SqlError, SqlResult, codes};
+use crate::syntax::Insert;
 
 /// The query with exactly the columns that the table is written with.
 ///
 /// # Errors
 /// When number or types do not fit, naming the column.
-pub(crate) fn fit(plan: LogicalPlan, table: &Table, named: &[Ident]) -> SqlResult<LogicalPlan> {
+pub(crate) fn fit(plan: LogicalPlan, table: &Table, insert: &Insert) -> SqlResult<LogicalPlan> {
     let written = table.written_columns();
-    let targets = if named.is_empty() { written.clone() } else { targets(table, &written, named)? };
+    let constants = constants(table, &written, insert)?;
+    let constant = |column: &usize| constants.iter().find(|(c, _)| c == column).map(|(_, v)| v);
+    let mut targets = match insert.columns.as_slice() {
+        [] => written.clone(),
+        named => targets(table, &written, named)?,
+    };
+    targets.retain(|column| constant(column).is_none());
     let given = plan.schema().columns();
     if given.len() != targets.len() {
         let names: Vec<&str> = targets.iter().map(|t| field(table, *t).name().as_str()).collect();
@@ -32,9 +39,10 @@ pub(crate) fn fit(plan: LogicalPlan, table: &Table, named: &[Ident]) -> SqlResul
     let mut exprs = Vec::with_capacity(written.len());
     for column in &written {
         let field = field(table, *column);
-        let expr = match targets.iter().position(|t| t == column) {
-            None => Expr::Literal(ScalarValue::try_from(field.data_type())?, None),
-            Some(at) => {
+        let expr = match (constant(column), targets.iter().position(|t| t == column)) {
+            (Some(value), _) => Expr::Literal(value.clone(), None),
+            (None, None) => Expr::Literal(ScalarValue::try_from(field.data_type())?, None),
+            (None, Some(at)) => {
                 let from = plan.schema().field(at).data_type();
                 check(table, field, from, &given[at].name)?;
                 let value = Expr::Column(given[at].clone());
@@ -79,6 +87,40 @@ fn targets(table: &Table, written: &[usize], named: &[Ident]) -> SqlResult<Vec<u
         targets.push(*found);
     }
     Ok(targets)
+}
+
+/// The columns that `PARTITION (…)` gives one value for all rows.
+fn constants(
+    table: &Table,
+    written: &[usize],
+    insert: &Insert,
+) -> SqlResult<Vec<(usize, ScalarValue)>> {
+    let names: Vec<Ident> = insert.partition.iter().map(|(name, _)| name.clone()).collect();
+    let columns = targets(table, written, &names)?;
+    let mut constants = Vec::with_capacity(columns.len());
+    for (column, (name, expr)) in columns.into_iter().zip(&insert.partition) {
+        let to = field(table, column).data_type();
+        let value = literal(expr).and_then(|value| value.cast_to(to).ok());
+        // A text that is no number is NULL after the cast.
+        let Some(value) = value.filter(|value| !value.is_null()) else {
+            let message = format!("`{}` is one {} for all rows", name.value, type_name(to));
+            return Err(SqlError::new(codes::INSERT_MISMATCH, message)
+                .at(expr.span())
+                .help(format!("write PARTITION (`{}` = a constant), or select it", name.value)));
+        };
+        constants.push((column, value));
+    }
+    Ok(constants)
+}
+
+fn literal(expr: &SqlExpr) -> Option<ScalarValue> {
+    let SqlExpr::Value(value) = expr else { return None };
+    match &value.value {
+        Value::SingleQuotedString(text) => Some(ScalarValue::from(text.as_str())),
+        Value::Number(digits, _) => Some(ScalarValue::from(digits.as_str())),
+        Value::Boolean(value) => Some(ScalarValue::from(*value)),
+        _ => None,
+    }
 }
 
 fn check(table: &Table, to: &FieldRef, from: &DataType, name: &str) -> SqlResult<()> {

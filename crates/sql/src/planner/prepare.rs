@@ -18,6 +18,7 @@ use crate::functions;
 mod calls;
 mod group_windows;
 pub(crate) mod hints;
+mod same_names;
 mod windows;
 
 /// Rewrites a query.
@@ -28,6 +29,7 @@ pub(crate) fn prepare(mut query: Query) -> SqlResult<Query> {
     if let ControlFlow::Break(error) = query.visit(&mut Rewriter) {
         return Err(error);
     }
+    same_names::rewrite(&mut query);
     functions::rewrite_all(&mut query)?;
     Ok(query)
 }

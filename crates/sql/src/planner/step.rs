@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::AggregateUDF;
 use datafusion::physical_expr::PhysicalExpr;
 use xxhash_rust::xxh3::xxh3_128;
@@ -147,6 +148,8 @@ pub enum Op {
         frame: Frame,
         /// The aggregates.
         aggs: Vec<Aggregate>,
+        /// What an aggregate of no row is, if not NULL.
+        default: Option<ScalarValue>,
     },
     /// Orders by time, then by other columns.
     SortByTime {
@@ -231,6 +234,8 @@ pub enum Frame {
     },
     /// So many rows before the current one.
     Rows(u64),
+    /// That one row so many before the current one, which LAG gives.
+    Row(u64),
     /// So many milliseconds before the current row's time.
     Range(i64),
 }
@@ -243,7 +248,7 @@ pub struct Aggregate {
     /// Columns of its arguments; none for `COUNT(*)`.
     pub args: Vec<usize>,
     /// Arguments that are literals, in their order, after the first.
-    pub literals: Vec<datafusion::common::ScalarValue>,
+    pub literals: Vec<ScalarValue>,
     /// The column that says which rows count.
     pub filter: Option<usize>,
     /// Whether equal values count once.

@@ -11,7 +11,7 @@ use super::run::Mode;
 use crate::connectors::ChangelogMode;
 use crate::error::{SqlError, SqlResult};
 use crate::planner::build::{Tuning, topology};
-use crate::planner::explain::{Details, physical};
+use crate::planner::explain::{Details, intervals, physical};
 use crate::planner::growth::refuse_unbounded;
 use crate::planner::job::{Routed, StreamJob, stream_job};
 use crate::syntax::{Explain, ExplainDetail, Insert, Statement};
@@ -19,7 +19,7 @@ use crate::syntax::{Explain, ExplainDetail, Insert, Statement};
 impl Session {
     pub(super) fn explain(&mut self, explain: &Explain) -> SqlResult<Outcome> {
         if explain.analyze {
-            return Err(SqlError::unsupported("EXPLAIN ANALYZE"));
+            return self.explain_analyze(explain.of.as_ref());
         }
         let has = |detail| explain.details.contains(&detail);
         let details = Details {
@@ -41,6 +41,30 @@ impl Session {
             _ => Err(SqlError::unsupported("EXPLAIN of this statement")
                 .help("queries, INSERT and EXECUTE STATEMENT SET have plans")),
         }
+    }
+
+    /// Runs a bounded query, and shows what each step of its plan did and took.
+    fn explain_analyze(&self, of: &Statement) -> SqlResult<Outcome> {
+        let Statement::Query(query) = of else {
+            return Err(SqlError::unsupported("EXPLAIN ANALYZE of this statement")
+                .help("it runs a SELECT; /metrics of a running job has its figures"));
+        };
+        if self.mode_of([query.as_ref()])? == Mode::Streaming {
+            return Err(SqlError::unsupported("EXPLAIN ANALYZE of a streaming query").help(
+                "/metrics of a running job has its figures: headwater run --metrics-address",
+            ));
+        }
+        let plan = self.plan(query, Mode::Batch)?;
+        let mut rows = 0;
+        let (query, warnings) = self.run_batch(plan, |batch| rows += batch.num_rows())?;
+        let mut text = format!(
+            "== Physical Plan (bounded, as it ran) ==\n{}\nrows: {rows}\n",
+            query.measured()
+        );
+        for warning in warnings {
+            text.push_str(&format!("warning: {warning}\n"));
+        }
+        Ok(Outcome::Text(text))
     }
 
     fn explain_inserts(&mut self, inserts: &[Insert], details: Details) -> SqlResult<Outcome> {
@@ -78,6 +102,8 @@ impl Session {
         let plan = self.plan(query, Mode::Batch)?;
         let logical = plan.display_indent().to_string();
         let (optimized, physical) = self.batch_plans(plan)?;
+        let [logical, optimized, physical] =
+            [&logical, &optimized, &physical].map(|plan| intervals(plan));
         Ok(Outcome::Text(format!(
             "== Logical Plan ==\n{logical}\n\n== Optimized Plan ==\n{optimized}\n\n\
              == Physical Plan (bounded) ==\n{physical}"
@@ -117,7 +143,8 @@ impl Session {
 fn explain_job(job: &StreamJob, details: Details, tuning: &Tuning) -> SqlResult<Outcome> {
     let mut text = String::from("== Logical Plan ==\n");
     for plan in &job.plans {
-        text.push_str(&format!("{}\n", plan.display_indent()));
+        let plan = plan.display_indent().to_string();
+        text.push_str(&format!("{}\n", intervals(&plan)));
     }
     text.push_str("\n== Physical Plan ==\n");
     text.push_str(&physical(&job.outputs, details));

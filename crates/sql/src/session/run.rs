@@ -39,6 +39,7 @@ use crate::planner::step::{Identity, Op, Step, Traits};
 use crate::planner::tables::connector_table;
 use crate::planner::{insert, logical};
 use crate::splits::SplitBoard;
+use crate::stack::with_room;
 use crate::syntax::Insert;
 
 /// What names of files begin with.
@@ -178,6 +179,17 @@ impl Session {
 
     fn rows(&self, plan: LogicalPlan) -> SqlResult<RowSet> {
         let schema = Arc::new(plan.schema().as_arrow().clone());
+        let mut batches = Vec::new();
+        let (_, warnings) = self.run_batch(plan, |batch| batches.push(batch))?;
+        Ok(RowSet { schema, batches, warnings })
+    }
+
+    /// Runs a bounded query to its end: the query as it ran, and what the reader should know.
+    pub(super) fn run_batch(
+        &self,
+        plan: LogicalPlan,
+        mut take: impl FnMut(RecordBatch),
+    ) -> SqlResult<(BatchQuery, Vec<String>)> {
         let connectors = self.connectors();
         let left_out = Arc::new(LeftOut::default());
         let told = Arc::clone(&left_out);
@@ -185,20 +197,19 @@ impl Session {
             told.add(table, &records);
             true
         }));
-        let batches = self.runtime.block_on(async {
+        let query = self.runtime.block_on(async {
             let query = BatchQuery::plan(&self.batch, plan, &connectors).await?;
             let mut stream = query.stream(refusals)?;
-            let mut batches = Vec::new();
             loop {
                 match tokio::time::timeout(LOOK_EVERY, stream.next()).await {
-                    Ok(Some(batch)) => batches.push(batch?),
-                    Ok(None) => return SqlResult::Ok(batches),
+                    Ok(Some(batch)) => take(batch?),
+                    Ok(None) => return SqlResult::Ok(query),
                     Err(_elapsed) => {}
                 }
                 self.refuse_cancelled()?;
             }
         })?;
-        Ok(RowSet { schema, batches, warnings: left_out.warnings() })
+        Ok((query, left_out.warnings()))
     }
 
     fn refuse_cancelled(&self) -> SqlResult<()> {
@@ -318,12 +329,8 @@ impl Session {
     }
 
     fn fitted(&self, insert: &Insert, table: &Table, mode: Mode) -> SqlResult<LogicalPlan> {
-        if !insert.partition.is_empty() {
-            return Err(SqlError::unsupported("INSERT INTO … PARTITION (…)")
-                .help("name the columns and select their values"));
-        }
         let plan = self.plan(&insert.query, mode)?;
-        let fitted = insert::fit(plan, table, &insert.columns)?;
+        let fitted = insert::fit(plan, table, insert)?;
         let state = match mode {
             Mode::Streaming => &self.streaming,
             Mode::Batch => &self.batch,
@@ -369,7 +376,7 @@ impl Session {
             let refusals = Refusals(Box::new(move |_table, policy, records| {
                 other.give(Ok(Made::Refused(policy, records)))
             }));
-            runtime.block_on(async {
+            let fed = async {
                 let mut stream = match query.stream(refusals) {
                     Ok(stream) => stream,
                     Err(error) => {
@@ -382,7 +389,8 @@ impl Session {
                         return;
                     }
                 }
-            });
+            };
+            with_room(|| runtime.block_on(fed));
         }));
         let columns = schema.fields().iter().map(|f| f.name().clone()).collect();
         let identity = Identity { rows: format!("batch of {sink}"), columns };

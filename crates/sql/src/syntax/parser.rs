@@ -332,9 +332,9 @@ fn unknown_statement(word: &str, span: Span) -> SqlError {
         "ADD" | "REMOVE" => "JARs can't be loaded",
         "LOAD" | "UNLOAD" => "there are no modules; all functions are there",
         "COMPILE" => "the plan is kept with the checkpoint",
-        "ANALYZE" => "use EXPLAIN ANALYZE",
+        "ANALYZE" => "there are no statistics to keep; EXPLAIN ANALYZE SELECT … shows how one ran",
         "COMMIT" | "ROLLBACK" | "START" => "there are no transactions across statements",
-        "STOP" => "use headwater jobs stop",
+        "STOP" => "Ctrl-C stops a job, with a checkpoint",
         "CALL" | "GRANT" | "REVOKE" | "REPLACE" | "CACHE" | "COMMENT" | "PREPARE" | "DECLARE" => "",
         _ => {
             let error = SqlError::new(codes::UNKNOWN_STATEMENT, format!("no statement `{word}`"))

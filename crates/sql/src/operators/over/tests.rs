@@ -22,6 +22,7 @@ fn spec(frame: Frame, clock: Clock) -> OverAggregateSpec {
         clock,
         frame,
         aggregates,
+        default: None,
         output: schema(&output),
         ttl: None,
     }
@@ -44,6 +45,7 @@ fn naive(frame: Frame, rows: &[Row]) -> Vec<String> {
         let frame: Vec<Row> = match frame {
             Frame::RowsUnbounded => before(usize::MAX).collect(),
             Frame::Rows(n) => before(n as usize + 1).collect(),
+            Frame::Row(n) => before(n as usize + 1).skip(n as usize).collect(),
             Frame::RangeUnbounded => {
                 rows.iter().filter(|r| r.1 == *k && r.0 <= *t).copied().collect()
             }
@@ -70,6 +72,7 @@ fn frames() -> impl Strategy<Value = Frame> {
         Just(Frame::RowsUnbounded),
         Just(Frame::RangeUnbounded),
         (0u64..4).prop_map(Frame::Rows),
+        (0u64..4).prop_map(Frame::Row),
         (0i64..12).prop_map(Frame::Range),
     ]
 }

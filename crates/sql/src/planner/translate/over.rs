@@ -1,11 +1,15 @@
 //! OVER aggregates: for each row an aggregate of the rows before it, by time.
+//!
+//! LAG is one of them: the first value of a frame that is one row.
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{FieldRef, IntervalMonthDayNano, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::first_last::{first_value_udaf, last_value_udaf};
-use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, WindowFunction};
+use datafusion::logical_expr::expr::{
+    AggregateFunction, AggregateFunctionParams, NullTreatment, WindowFunction,
+};
 use datafusion::logical_expr::{
     Expr, Window, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
@@ -45,7 +49,9 @@ impl Translator {
         schema: &datafusion::common::DFSchema,
     ) -> SqlResult<Arc<Step>> {
         let params = &call.params;
+        let called = call.fun.name();
         let aggregate = aggregate_of(call)?;
+        let lag = lag_of(call, &field)?;
         let mut wanted = params.partition_by.clone();
         let keys = wanted.len();
         wanted.extend(params.order_by.iter().map(|o| o.expr.clone()));
@@ -55,20 +61,26 @@ impl Translator {
         let (input, columns) = self.with_columns(input, &wanted, schema)?;
         let time = match (&columns[keys..args], params.order_by.as_slice()) {
             ([time], [by]) if by.asc => *time,
-            _ => return Err(bad(&aggregate, "is ordered by one time column, ascending")),
+            _ => return Err(bad(called, "is ordered by one time column, ascending")),
         };
         let Some(kind) = time_kind(&input, time) else {
-            return Err(bad(&aggregate, "is ordered by a time attribute")
+            return Err(bad(called, "is ordered by a time attribute")
                 .help(format!("`{}` has no watermark here", input.schema.field(time).name())));
         };
-        let frame = frame_of(&params.window_frame, &aggregate)?;
+        let (frame, default) = match lag {
+            Some(lag) => (Frame::Row(lag.rows), lag.default),
+            None => (frame_of(&params.window_frame, called)?, None),
+        };
         let name = aggregate.func.name().to_owned();
         let aggs = aggregates(&[(aggregate, name)], &columns[args..], &[Arc::clone(&field)])?;
         let keys = columns[..keys].to_vec();
         let held = &input.identity.columns;
         let by: Vec<&str> = keys.iter().map(|k| held[*k].as_str()).collect();
         let meaning = aggs.iter().map(|a| a.meaning(held)).collect::<Vec<_>>().join(", ");
-        let text = format!("{meaning} over {frame:?} by {} on {}", by.join(", "), held[time]);
+        let mut text = format!("{meaning} over {frame:?} by {} on {}", by.join(", "), held[time]);
+        if let Some(default) = &default {
+            text.push_str(&format!(", else {default:?}"));
+        }
         let mut named = held.clone();
         named.push(Identity::short(text.clone()));
         let rows = Identity::short(format!("{} with {text}", input.identity.rows));
@@ -76,7 +88,7 @@ impl Translator {
         fields.push(field);
         let mut traits: Traits = input.traits.clone();
         traits.time.push(None);
-        let op = Op::Over { keys, time, kind, frame, aggs };
+        let op = Op::Over { keys, time, kind, frame, aggs, default };
         let identity = Identity { rows, columns: named };
         Ok(self.make(op, vec![input], Arc::new(Schema::new(fields)), traits, identity))
     }
@@ -91,23 +103,29 @@ fn window_call(expr: &Expr) -> SqlResult<&WindowFunction> {
 }
 
 fn aggregate_of(call: &WindowFunction) -> SqlResult<AggregateFunction> {
+    let mut args = call.params.args.clone();
     let func = match &call.fun {
         WindowFunctionDefinition::AggregateUDF(func) => Arc::clone(func),
         WindowFunctionDefinition::WindowUDF(function) => match function.name() {
             "first_value" => first_value_udaf(),
             "last_value" => last_value_udaf(),
+            "lag" => {
+                args.truncate(1);
+                first_value_udaf()
+            }
             name => {
                 let called = name.to_ascii_uppercase();
                 let error = SqlError::unsupported(format!("{called}() OVER in a streaming query"));
                 return Err(match called.as_str() {
                     "ROW_NUMBER" => error.help("keep the first rows: … WHERE rn <= 10"),
+                    "LEAD" => error.help("rows to come are not known yet; LAG looks back"),
                     _ => error,
                 });
             }
         },
     };
     let params = AggregateFunctionParams {
-        args: call.params.args.clone(),
+        args,
         distinct: call.params.distinct,
         filter: call.params.filter.clone(),
         order_by: Vec::new(),
@@ -116,27 +134,73 @@ fn aggregate_of(call: &WindowFunction) -> SqlResult<AggregateFunction> {
     Ok(AggregateFunction { func, params })
 }
 
-fn bad(call: &AggregateFunction, what: &str) -> SqlError {
-    let name = call.func.name().to_ascii_uppercase();
+struct Lag {
+    /// How far back, in rows.
+    rows: u64,
+    /// What it is where no row is so far back, if not NULL.
+    default: Option<ScalarValue>,
+}
+
+/// The constants of `LAG(x, rows, default)`; none of other functions.
+fn lag_of(call: &WindowFunction, field: &FieldRef) -> SqlResult<Option<Lag>> {
+    let WindowFunctionDefinition::WindowUDF(function) = &call.fun else { return Ok(None) };
+    if function.name() != "lag" {
+        return Ok(None);
+    }
+    let wants = |what: &str| {
+        bad("LAG", what)
+            .help("it is written LAG(value, 1, default) OVER (PARTITION BY … ORDER BY time)")
+    };
+    if call.params.null_treatment == Some(NullTreatment::IgnoreNulls) {
+        return Err(wants("takes rows with NULL as they are"));
+    }
+    let rows = match call.params.args.get(1) {
+        None => 1,
+        Some(rows) => constant(rows)
+            .and_then(|rows| count(&rows))
+            .ok_or_else(|| wants("goes back by a constant number of rows"))?,
+    };
+    let default = match call.params.args.get(2) {
+        None => None,
+        Some(default) => constant(default)
+            .and_then(|default| default.cast_to(field.data_type()).ok())
+            .map(Some)
+            .ok_or_else(|| wants("has a constant default of the value's type"))?,
+    };
+    Ok(Some(Lag { rows, default }))
+}
+
+/// The value of a literal, as such or under casts and a sign.
+fn constant(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.clone()),
+        Expr::Cast(cast) => constant(&cast.expr)?.cast_to(cast.field.data_type()).ok(),
+        Expr::Negative(of) => constant(of)?.arithmetic_negate().ok(),
+        _ => None,
+    }
+}
+
+fn bad(called: &str, what: &str) -> SqlError {
+    let name = called.to_ascii_uppercase();
     SqlError::new(codes::BAD_OVER, format!("{name}() OVER {what} in a streaming query"))
 }
 
-fn frame_of(frame: &WindowFrame, call: &AggregateFunction) -> SqlResult<Frame> {
+fn frame_of(frame: &WindowFrame, called: &str) -> SqlResult<Frame> {
     if frame.end_bound != WindowFrameBound::CurrentRow {
-        return Err(bad(call, "has a frame that ends at CURRENT ROW"));
+        return Err(bad(called, "has a frame that ends at CURRENT ROW"));
     }
     let rows = frame.units == WindowFrameUnits::Rows;
     match (&frame.start_bound, &frame.units) {
         (WindowFrameBound::Preceding(value), _) if value.is_null() => Ok(Frame::Unbounded { rows }),
         (WindowFrameBound::Preceding(value), WindowFrameUnits::Rows) => count(value)
             .map(Frame::Rows)
-            .ok_or_else(|| bad(call, "counts the rows of its frame by a whole number")),
+            .ok_or_else(|| bad(called, "counts the rows of its frame by a whole number")),
         (WindowFrameBound::Preceding(value), WindowFrameUnits::Range) => millis(value)
             .map(Frame::Range)
-            .ok_or_else(|| bad(call, "has a RANGE of an interval of days or less")),
+            .ok_or_else(|| bad(called, "has a RANGE of an interval of days or less")),
         (WindowFrameBound::CurrentRow, WindowFrameUnits::Rows) => Ok(Frame::Rows(0)),
         (WindowFrameBound::CurrentRow, WindowFrameUnits::Range) => Ok(Frame::Range(0)),
-        _ => Err(bad(call, "has a frame of ROWS or RANGE before the current row")),
+        _ => Err(bad(called, "has a frame of ROWS or RANGE before the current row")),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn factory_of(
             };
             factory(move |init| Deduplicate::new(init, spec.clone()))
         }
-        Op::Over { keys, time, kind, frame, aggs } => {
+        Op::Over { keys, time, kind, frame, aggs, default } => {
             let spec = OverAggregateSpec {
                 keys: keys.clone(),
                 clock: clock(*kind, *time),
@@ -45,9 +45,11 @@ pub(super) fn factory_of(
                     step::Frame::Unbounded { rows: true } => Frame::RowsUnbounded,
                     step::Frame::Unbounded { rows: false } => Frame::RangeUnbounded,
                     step::Frame::Rows(rows) => Frame::Rows(rows),
+                    step::Frame::Row(rows) => Frame::Row(rows),
                     step::Frame::Range(ms) => Frame::Range(ms),
                 },
                 aggregates: super::aggregates::calls(aggs, &input)?,
+                default: default.clone(),
                 input,
                 output,
                 ttl: tuning.ttl,
