@@ -66,8 +66,20 @@ pub struct OverAggregateSpec {
     pub default: Option<ScalarValue>,
     /// The columns of the input, then the results.
     pub output: SchemaRef,
-    /// Time to live of the running state of a key after its last row.
+    /// Time to live of the state of a key after its last row.
     pub ttl: Option<Duration>,
+}
+
+/// How long the state of a key is kept after its last row; none: for good, or until the watermark
+/// passes.
+fn lifetime(spec: &OverAggregateSpec) -> Option<Duration> {
+    let range = match (spec.frame, spec.clock) {
+        (Frame::Range(ms), Clock::ProcessingTime) => {
+            Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0).saturating_add(1)))
+        }
+        _ => None,
+    };
+    spec.ttl.into_iter().chain(range).min()
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,7 +102,7 @@ struct Row {
 /// - Time: by event time a row leaves once the watermark has reached it; late rows are counted and
 ///   dropped. By processing time at once.
 /// - State: rows that wait; of bounded frames the rows that later ones need; of unbounded ones a
-///   running state per key, freed after the time to live.
+///   running state per key. Both are freed after the time to live; rows of a range when it is over.
 /// - Errors: of kind `Data`, a result does not fit its type, or a time is NULL.
 pub struct OverAggregate {
     spec: OverAggregateSpec,
@@ -118,7 +130,7 @@ impl OverAggregate {
             rows: RowCodec::of_schema(&spec.input)?,
             kept: Table::new("rows", init.key_groups),
             states: Table::new("running", init.key_groups),
-            ttl: spec.ttl.map(|ttl| Ttl::new(ttl, init.key_groups)),
+            ttl: lifetime(&spec).map(|ttl| Ttl::new(ttl, init.key_groups)),
             due: BTreeMap::new(),
             arrived: 0,
             progress: Progress::new(init.key_groups),
@@ -186,7 +198,7 @@ impl OverAggregate {
             let columns = self.rows.decode(rows.iter().map(|row| &*row.bytes.0))?;
             let data = record_batch(&self.spec.input, columns, rows.len())?;
             let (order, results) = match self.is_unbounded() {
-                true => self.running(&keys, &rows, &data, cx.now())?,
+                true => self.running(&keys, &rows, &data)?,
                 false => self.framed(&rows, &data)?,
             };
             let mut output = take_rows(data.columns(), &UInt32Array::from(order.clone()))?;
@@ -194,7 +206,11 @@ impl OverAggregate {
             let data = record_batch(&self.spec.output, output, order.len())?;
             cx.emit_batch(OUT, Chunk::inserts(data).into());
         }
-        keys.iter().try_for_each(|(hash, key)| self.clean(*hash, key, until, cx.now()))
+        keys.iter().try_for_each(|(hash, key)| self.clean(*hash, key, until, cx.now()))?;
+        match &mut self.ttl {
+            Some(ttl) => keys.iter().try_for_each(|(hash, key)| ttl.touch(*hash, key, cx.now())),
+            None => Ok(()),
+        }
     }
 
     /// Results of unbounded frames, in rounds: which rows, and their results.
@@ -203,7 +219,6 @@ impl OverAggregate {
         keys: &[(u64, RowKey)],
         rows: &[Row],
         data: &RecordBatch,
-        now: ProcessingTime,
     ) -> Result<(Vec<u32>, Vec<ArrayRef>)> {
         let peers = !self.ends_with_row();
         // The steps of each key: ranges of rows that share a result.
@@ -235,9 +250,6 @@ impl OverAggregate {
                 let (hash, key) = &keys[*key];
                 let state = groups.take(groups.len() - 1);
                 self.states.insert(*hash, key, &(), state)?;
-                if let Some(ttl) = &mut self.ttl {
-                    ttl.touch(*hash, key, now)?;
-                }
                 groups.pop();
             }
             if groups.is_empty() {
@@ -402,6 +414,12 @@ impl Operator for OverAggregate {
         let Some(ttl) = &mut self.ttl else { return Ok(()) };
         while let Some((hash, key)) = ttl.pop_due(cx.now())? {
             self.states.remove(hash, &key, &())?;
+            // Those that wait for the watermark are yet to be emitted.
+            let done = self.kept.of_key(hash, &key).filter(|(_, kept)| kept.done);
+            let done: Vec<(EventTime, u64)> = done.map(|(ns, _)| *ns).collect();
+            for ns in &done {
+                self.kept.remove(hash, &key, ns)?;
+            }
         }
         Ok(())
     }

@@ -128,3 +128,54 @@ fn by_processing_time_rows_leave_at_once() {
     driver.restart();
     assert_eq!(driver.send(chunk(&spec.input, "+I 0 1 8 | +I 0 2 5")).len(), 2);
 }
+
+#[test]
+fn rows_are_forgotten_after_their_time_to_live_but_for_those_that_wait() {
+    let mut spec = spec(Frame::Rows(1), Clock::EventTime(0));
+    spec.ttl = Some(Duration::from_secs(10));
+    let mut driver = driver(&spec);
+    driver.send(chunk(&spec.input, "+I 5 1 1 | +I 5 2 1 | +I 90 1 7"));
+    assert_eq!(driver.watermark(10), ["+I 5 1 1 1 1 1", "+I 5 2 1 1 1 1"]);
+    driver.clock(9_000);
+    driver.send(chunk(&spec.input, "+I 20 2 4"));
+    assert_eq!(driver.watermark(30), ["+I 20 2 4 2 5 1"]);
+    driver.restart();
+    driver.clock(15_000);
+    driver.send(chunk(&spec.input, "+I 40 1 2 | +I 40 2 2"));
+    // Key 1 has lost its row of time 5, key 2 was touched since.
+    assert_eq!(driver.watermark(50), ["+I 40 1 2 1 2 2", "+I 40 2 2 2 6 2"]);
+    driver.clock(40_000);
+    assert_eq!(driver.watermark(100), ["+I 90 1 7 1 7 7"]);
+    driver.clock(60_000);
+    assert!(driver.operator.tables().iter().all(|table| table.is_empty()));
+}
+
+#[test]
+fn a_range_of_processing_time_is_forgotten_when_it_is_over() {
+    let spec = spec(Frame::Range(1_000), Clock::ProcessingTime);
+    let mut driver = driver(&spec);
+    driver.send(chunk(&spec.input, "+I 0 1 1 | +I 0 2 1"));
+    driver.clock(900);
+    assert_eq!(driver.send(chunk(&spec.input, "+I 0 1 2")), ["+I 0 1 2 2 3 1"]);
+    driver.restart();
+    driver.clock(1_500);
+    assert_eq!(driver.send(chunk(&spec.input, "+I 0 1 5")), ["+I 0 1 5 2 7 2"]);
+    driver.clock(9_000);
+    assert!(driver.operator.tables().iter().all(|table| table.is_empty()));
+}
+
+#[test]
+fn one_row_before_or_the_default() {
+    let mut spec = spec(Frame::Row(2), Clock::EventTime(0));
+    spec.aggregates = vec![call(FirstValue, &[2], DataType::Int64)];
+    let fields = [time("t"), int("k"), int("v"), int("lag")];
+    spec.output = schema(&fields);
+    spec.default = Some(ScalarValue::Int64(Some(-1)));
+    let mut driver = driver(&spec);
+    driver.send(chunk(&spec.input, "+I 1 1 NULL | +I 2 1 5 | +I 3 1 6 | +I 3 2 8"));
+    let out = driver.watermark(3);
+    assert_eq!(out, ["+I 1 1 NULL -1", "+I 2 1 5 -1", "+I 3 1 6 NULL", "+I 3 2 8 -1"]);
+    driver.restart();
+    driver.send(chunk(&spec.input, "+I 4 1 7"));
+    assert_eq!(driver.watermark(4), ["+I 4 1 7 5"]);
+}
