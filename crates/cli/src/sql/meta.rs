@@ -1,5 +1,7 @@
 //! The shell's own commands: psql's spelling (`\dt`), and DuckDB's (`.tables`) for the same.
 
+use std::time::Duration;
+
 use super::output::Mode;
 
 /// A command to the shell.
@@ -25,6 +27,10 @@ pub(super) enum Meta {
     Include(String),
     /// Write results to a file; without a name, to the terminal again.
     Output(Option<String>),
+    /// How the last query runs.
+    Plan,
+    /// The last query again and again, with so long in between.
+    Watch(Duration),
     /// The page of an error code.
     Error(String),
 }
@@ -62,6 +68,16 @@ const COMMANDS: &[Command] = &[
         names: &["\\o", ".output"],
         argument: "[FILE]",
         help: "write results to a file; without one, to the terminal again",
+    },
+    Command {
+        names: &["\\plan", ".plan"],
+        argument: "",
+        help: "how the last query runs (EXPLAIN)",
+    },
+    Command {
+        names: &["\\watch", ".watch"],
+        argument: "[SECONDS]",
+        help: "run the last query again and again, until Ctrl-C",
     },
     Command { names: &["\\error", ".error"], argument: "CODE", help: "explain an error" },
 ];
@@ -109,6 +125,8 @@ pub(super) fn parse(line: &str) -> Result<Meta, String> {
         "\\mode" | ".mode" => Meta::Mode(given.map(|mode| mode.parse()).transpose()?),
         "\\i" | ".read" => Meta::Include(needed("a file")?),
         "\\o" | ".output" => Meta::Output(given.filter(|file| file != "stdout")),
+        "\\plan" | ".plan" => Meta::Plan,
+        "\\watch" | ".watch" => Meta::Watch(seconds(name, argument)?),
         "\\error" | ".error" => Meta::Error(needed("a code, such as HW-P004")?),
         other => {
             let nearest = headwater_sql::error::nearest(other, names());
@@ -131,6 +149,16 @@ fn switch(name: &str, argument: &str) -> Result<Option<bool>, String> {
         "off" | "false" | "0" => Ok(Some(false)),
         other => Err(format!("{name} takes on or off, not {other:?}")),
     }
+}
+
+/// A time in seconds, two unless it is said.
+fn seconds(name: &str, argument: &str) -> Result<Duration, String> {
+    if argument.is_empty() {
+        return Ok(Duration::from_secs(2));
+    }
+    let given = argument.parse().ok().filter(|seconds| (0.01..=86_400.0).contains(seconds));
+    let given: f64 = given.ok_or_else(|| format!("{name} takes seconds, not {argument:?}"))?;
+    Ok(Duration::from_secs_f64(given))
 }
 
 /// The help of the shell.
@@ -172,6 +200,9 @@ mod tests {
             ("\\i 'a b.sql'", ".read a b.sql", Meta::Include("a b.sql".to_owned())),
             ("\\o out.csv", ".output out.csv", Meta::Output(Some("out.csv".to_owned()))),
             ("\\o", ".output stdout", Meta::Output(None)),
+            ("\\plan", ".plan;", Meta::Plan),
+            ("\\watch", ".watch 2", Meta::Watch(Duration::from_secs(2))),
+            ("\\watch 0.5", ".watch 0.5;", Meta::Watch(Duration::from_millis(500))),
             ("\\error HW-P004", ".error HW-P004;", Meta::Error("HW-P004".to_owned())),
         ] {
             assert!(is_meta(psql) && is_meta(duckdb));
@@ -196,6 +227,8 @@ mod tests {
         assert!(wrong("\\tming").contains("did you mean \\timing?"), "{}", wrong("\\tming"));
         assert_eq!(wrong("\\timing maybe"), "\\timing takes on or off, not \"maybe\"");
         assert_eq!(wrong("\\i"), "\\i needs a file");
+        assert_eq!(wrong("\\watch soon"), "\\watch takes seconds, not \"soon\"");
+        assert_eq!(wrong("\\watch 0"), "\\watch takes seconds, not \"0\"");
         assert!(wrong("\\mode tabel").contains("table, vertical, json, csv, changelog"));
     }
 

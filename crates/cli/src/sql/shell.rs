@@ -13,7 +13,7 @@ use headwater::Exit;
 use headwater::cli::{terminal, units};
 use headwater_sql::error::{SqlError, codes, did_you_mean, explain};
 use headwater_sql::session::{Outcome, RowSet, Session};
-use headwater_sql::syntax::{Parsed, parse};
+use headwater_sql::syntax::{Parsed, Statement, parse};
 
 use super::interrupts::Interrupts;
 use super::meta::{self, Meta};
@@ -54,6 +54,8 @@ pub(super) struct Shell {
     variables: Variables,
     out: Out,
     depth: usize,
+    /// The last query that was run.
+    last: Option<String>,
 }
 
 /// Where results go.
@@ -83,7 +85,8 @@ impl Shell {
         variables: Variables,
     ) -> Shell {
         let samples = Samples::default();
-        Shell { session, manner, interrupts, samples, variables, out: Out::Stdout, depth: 0 }
+        let out = Out::Stdout;
+        Shell { session, manner, interrupts, samples, variables, out, depth: 0, last: None }
     }
 
     /// Makes the sample tables.
@@ -121,6 +124,9 @@ impl Shell {
         let started = Instant::now();
         self.interrupts.clear();
         let own = text.get(statement.span.clone()).unwrap_or(text);
+        if let Statement::Query(_) = &statement.statement {
+            self.last = Some(own.to_owned());
+        }
         let outcome = files::declare(&mut self.session, own)
             .and_then(|()| self.samples.give_way(&mut self.session, &statement.statement))
             .and_then(|()| self.session.run(statement))
@@ -244,6 +250,11 @@ impl Shell {
             }
             Meta::Include(file) => self.include(&file),
             Meta::Output(file) => self.output(file),
+            Meta::Plan => {
+                let text = self.last_query()?;
+                self.statements(&format!("EXPLAIN {text}"))
+            }
+            Meta::Watch(every) => self.watch(every),
             Meta::Error(code) => match page(&code) {
                 Ok(page) => Ok(self.put(&page)),
                 Err(why) => {
@@ -251,6 +262,30 @@ impl Shell {
                     Err(Failed(Exit::USAGE))
                 }
             },
+        }
+    }
+
+    fn last_query(&self) -> Result<String, Failed> {
+        self.last.clone().ok_or_else(|| {
+            eprintln!("error: no query was run yet");
+            Failed(Exit::USAGE)
+        })
+    }
+
+    /// Runs the last query again and again until Ctrl-C.
+    fn watch(&mut self, every: Duration) -> Result<Flow, Failed> {
+        let text = self.last_query()?;
+        loop {
+            if self.statements(&text)? == Flow::Leave {
+                return Ok(Flow::Leave);
+            }
+            let next = Instant::now() + every;
+            while Instant::now() < next {
+                if self.interrupts.pressed() {
+                    return Ok(Flow::Next);
+                }
+                std::thread::sleep(Duration::from_millis(10).min(every));
+            }
         }
     }
 

@@ -223,3 +223,26 @@ fn ctrl_c_ends_a_query_over_tables_that_end_too() {
     terminal.types(CTRL_D);
     assert_eq!(terminal.ends(), 0);
 }
+
+#[test]
+fn the_last_query_is_explained_and_watched_until_ctrl_c() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = shell(&dir);
+    terminal.types("\\watch\r");
+    terminal.sees("error: no query was run yet");
+    terminal.is_asked();
+    terminal.types("SELECT 7 AS seven;\r");
+    terminal.sees("│     7 │");
+    terminal.is_asked();
+    terminal.types("\\plan\r");
+    terminal.sees("== Physical Plan");
+    terminal.is_asked();
+
+    terminal.clears();
+    terminal.types("\\watch 0.05\r");
+    terminal.sees_that("the answer again", |screen| screen.matches("│     7 │").count() > 1);
+    terminal.types(CTRL_C);
+    terminal.is_asked();
+    terminal.types("\\q\r");
+    assert_eq!(terminal.ends(), 0);
+}
